@@ -1,0 +1,1 @@
+"""First responder for training runs: the service."""

@@ -1,0 +1,1 @@
+"""Diagnostic rules over a run's telemetry: pure numpy, without network, storage or clock."""
