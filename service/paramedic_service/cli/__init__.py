@@ -1,0 +1,18 @@
+"""The `paramedic` command."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; the entry point of the distribution's script.
+
+    The client installs this script too, without what it needs: then it says what to install.
+    """
+    try:
+        from paramedic_service.cli.commands import app
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("paramedic", "paramedic_service"):
+            raise
+        sys.stderr.write(f"paramedic: {error.name} is not installed; run: pip install 'paramedic[service]'\n")
+        sys.exit(1)
+    app()

@@ -1,0 +1,1 @@
+"""What Prometheus reads: runs, kept rendered, and the service's own metrics."""
