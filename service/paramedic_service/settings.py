@@ -1,0 +1,81 @@
+"""Everything about the service that whoever runs it may choose."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+def default_data_dir() -> Path:
+    """Where the service keeps its data unless told otherwise: the XDG data directory of its user."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "paramedic"
+
+
+def default_store_url() -> str:
+    """An SQLite file in the user's data directory."""
+    return f"sqlite:///{default_data_dir() / 'paramedic.db'}"
+
+
+class Settings(BaseSettings):
+    """Settings of the service, read from the environment: `PARAMEDIC_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="PARAMEDIC_", use_attribute_docstrings=True, frozen=True)
+
+    grpc_host: str = "127.0.0.1"
+    """Address that gRPC listens on. Anything but a loopback address should come with a token and TLS."""
+
+    grpc_port: int = Field(50051, ge=0, le=65535)
+    """Port that gRPC listens on; 0 takes a free one."""
+
+    http_host: str = "127.0.0.1"
+    """Address that metrics, probes and pages listen on."""
+
+    http_port: int = Field(9850, ge=0, le=65535)
+    """Port that metrics, probes and pages listen on; 0 takes a free one."""
+
+    store_url: str = Field(default_factory=default_store_url)
+    """Where runs are kept: `sqlite:///PATH` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`."""
+
+    token: SecretStr | None = None
+    """What callers must send as `authorization: Bearer TOKEN`. Unset: everybody may call."""
+
+    tls_certificate: Path | None = None
+    """PEM file with the certificate chain that gRPC shows. Unset: no TLS."""
+
+    tls_key: Path | None = None
+    """PEM file with the certificate's private key."""
+
+    max_request_bytes: int = Field(4 * MEBIBYTE, ge=MEBIBYTE, le=256 * MEBIBYTE)
+    """Largest request that is read, bytes."""
+
+    max_streams: int = Field(10_000, ge=1)
+    """Telemetry streams open at a time."""
+
+    max_runs: int = Field(10_000, ge=1)
+    """Runs held in memory at a time; those that ended or went quiet make room."""
+
+    max_tensors: int = Field(10_000, ge=1)
+    """Entries of one run's tensor table."""
+
+    max_layer_series: int = Field(10_000, ge=0)
+    """Per-layer series in the exposition, over all runs; what is cut off is itself a metric."""
+
+    metrics_linger: float = Field(300.0, ge=0)
+    """How long a run that ended stays in the exposition, seconds: a few scrapes."""
+
+    run_expiry: float = Field(86_400.0, gt=0)
+    """How long a run that never ended may be quiet before it leaves memory, seconds. It comes back when it reports."""
+
+    drain_grace: float = Field(10.0, ge=0)
+    """How long a stopping service waits for what it has taken in to become durable, seconds."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key_come_together(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("set PARAMEDIC_TLS_CERTIFICATE and PARAMEDIC_TLS_KEY together, or neither")
+        return self
