@@ -1,0 +1,141 @@
+"""What every store can do, whichever database stands behind it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from paramedic_service.store.records import Checkpoint, FindingRecord, LogRecord, Page, RunKey, RunRecord, RunState
+
+
+class StoreError(Exception):
+    """The database could not do what was asked; the message says where and what to do.
+
+    The call that raised it changed nothing, and may be repeated.
+    """
+
+
+class Store(Protocol):
+    """The durable log of all runs, with what was concluded from it.
+
+    Synchronous and thread-safe: callers on an event loop use worker threads. Exactly one process writes; any number
+    may read. What a returned call has written survives the death of the process. Every method raises `StoreError`
+    when the database fails; the store stays usable, and the call may be repeated.
+    """
+
+    def register(self, key: RunKey, name: str, now: float) -> RunRecord:
+        """Gets the run of this key, creating it when it is new.
+
+        Args:
+            key: Which training process it is.
+            name: For people; kept from the first registration.
+            now: Service clock, seconds since the Unix epoch.
+        """
+        ...
+
+    def append(self, records: Sequence[LogRecord]) -> list[int]:
+        """Appends entries, of one run or many, to the log: all of them or, when it raises, none.
+
+        One call is one transaction, so its cost is shared by everything in it. An entry whose sequence is at or
+        below the highest one stored of its run is a repetition and left out; gaps are kept.
+
+        Returns:
+            The position of each record, in order, growing; 0 for a repetition.
+
+        Raises:
+            LookupError: A record names a run that was never registered; nothing was stored.
+        """
+        ...
+
+    def checkpoint(self, checkpoints: Sequence[Checkpoint], now: float) -> None:
+        """Records how far runs were judged, in one transaction.
+
+        Args:
+            checkpoints: At most one a run.
+            now: Service clock, seconds since the Unix epoch.
+
+        Raises:
+            LookupError: A checkpoint names a run that was never registered; nothing was stored.
+            ValueError: `now` or a finding's `changed_at` is not finite; nothing was stored.
+        """
+        ...
+
+    def snapshot(self, run: int) -> tuple[int, bytes] | None:
+        """The newest snapshot of a run: the position it was folded to and the state; None when there is none.
+
+        It may be older than the run's latest checkpoint: fold what `read_log(run, after=position)` gives.
+        """
+        ...
+
+    def read_log(
+        self, run: int, after: int = 0, first_step: int | None = None, last_step: int | None = None
+    ) -> Iterator[LogRecord]:
+        """Reads a run's log in order, a page at a time, up to what is stored when the last page is read.
+
+        Args:
+            run: Number of the run; nothing comes of an unknown one.
+            after: Position behind which to start.
+            first_step: Leaves out entries whose steps all lie before it.
+            last_step: Leaves out entries whose steps all lie behind it. Entries without any step, such as
+                descriptions, are never left out: what follows cannot be read without them.
+        """
+        ...
+
+    def get_run(self, key: RunKey) -> RunRecord | None:
+        """The run of this key; None when it was never registered."""
+        ...
+
+    def list_runs(
+        self,
+        *,
+        project: str | None = None,
+        state: RunState | None = None,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[RunRecord]:
+        """Lists runs, newest first.
+
+        Args:
+            project: Only of this project.
+            state: Only in this state.
+            limit: Most runs in the page, at least 1.
+            token: From the page before, asked for with the same filters. Runs that come in between shift nothing.
+
+        Raises:
+            ValueError: The token is not one of this listing's.
+        """
+        ...
+
+    def list_findings(
+        self,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        rule: str | None = None,
+        min_severity: int = 0,
+        open_only: bool = False,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[FindingRecord]:
+        """Lists findings, the latest change first.
+
+        Args:
+            project: Only of this project.
+            run_id: Only of runs with this id, every attempt and rank.
+            rule: Only of this rule.
+            min_severity: Only at least this severe.
+            open_only: Only those that are open.
+            limit: Most findings in the page, at least 1.
+            token: From the page before, asked for with the same filters. A finding that changes in between moves to
+                the front, and so stands in no later page.
+
+        Raises:
+            ValueError: The token is not one of this listing's.
+        """
+        ...
+
+    def unfolded(self) -> list[RunRecord]:
+        """Runs that a starting service must take up: those still running, or whose log reaches beyond the fold."""
+        ...
+
+    def close(self) -> None:
+        """Closes every connection; the store cannot be used afterwards."""
+        ...

@@ -1,0 +1,145 @@
+"""What the store keeps: runs, the entries of their logs, checkpoints of their folding, and findings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class RunState(IntEnum):
+    """How a run stands, as far as its log tells; values as in the wire contract."""
+
+    RUNNING = 1
+    FINISHED = 2
+    FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """Which training process is meant.
+
+    Attributes:
+        project: Groups runs; any Unicode text.
+        id: Unique within the project; any Unicode text.
+        attempt: How often this training was restarted.
+        rank: The process's rank in a distributed training.
+    """
+
+    project: str
+    id: str
+    attempt: int = 0
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as stored.
+
+    Attributes:
+        number: The store's own short name of the run; grows with every new run.
+        key: Which training process it is.
+        name: For people; not unique.
+        state: As of the latest checkpoint.
+        created_at: Service clock of the first registration, seconds since the Unix epoch.
+        last_report_at: Client clock of the latest report, as of the latest checkpoint; None when unknown.
+        last_step: Highest step in the log; None when there is none.
+        rows: Rows in the log.
+        last_sequence: Highest client sequence in the log; 0 when there is none.
+        open_findings: Findings open as of the latest checkpoint.
+        folded_position: Log position up to which the run was judged, as of the latest checkpoint; 0 when nothing was.
+        updated_at: Service clock of the registration or the latest checkpoint, seconds since the Unix epoch.
+    """
+
+    number: int
+    key: RunKey
+    name: str
+    state: RunState
+    created_at: float
+    last_report_at: float | None
+    last_step: int | None
+    rows: int
+    last_sequence: int
+    open_findings: int
+    folded_position: int
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One entry of a run's log.
+
+    Attributes:
+        run: Number of the run.
+        sequence: The client's sequence number, 1 to 2^63 - 1; None when the service wrote the entry.
+        rows: Rows (calls of log) in it.
+        first_step: Lowest step in it; None when it has none.
+        last_step: Highest step in it; None when it has none.
+        body: Serialized paramedic.v1.StreamTelemetryRequest, as received.
+        position: Place in the log of all runs, from 1, given by the store; 0 before it is stored.
+    """
+
+    run: int
+    sequence: int | None
+    rows: int
+    first_step: int | None
+    last_step: int | None
+    body: bytes
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """The latest version of one rule's finding on one run.
+
+    Attributes:
+        run: The run it was found in.
+        rule: Id of the rule.
+        severity: As in the wire contract, 1 (info) to 3 (critical).
+        open: Whether the condition holds.
+        changed_at: Service clock of the latest change, seconds since the Unix epoch; finite.
+        body: Serialized paramedic.v1.Finding.
+    """
+
+    run: RunKey
+    rule: str
+    severity: int
+    open: bool
+    changed_at: float
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far one run was judged, and what came of it.
+
+    Attributes:
+        run: Number of the run.
+        folded_position: Position of the last log record that was folded.
+        state: How the run stands after that record.
+        last_report_at: Client clock of the latest report, seconds since the Unix epoch; None (or not finite, which
+            is stored as None) when unknown.
+        findings: Findings of this run that changed since its last checkpoint, in their latest version.
+        snapshot: State of the fold after that record, replacing the older one; None keeps the older one.
+    """
+
+    run: int
+    folded_position: int
+    state: RunState
+    last_report_at: float | None
+    findings: Sequence[FindingRecord] = ()
+    snapshot: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Part of a listing.
+
+    Attributes:
+        items: In the listing's order.
+        next_token: Continues the listing behind the last item; None when this page ends it.
+    """
+
+    items: Sequence[Item]
+    next_token: str | None
