@@ -1,0 +1,124 @@
+"""The connection to a service: options that name it, calls, and what to say when it fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import grpc
+import typer
+from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc, finding_pb2, run_pb2
+
+from paramedic_service.cli.output import fail
+
+Url = Annotated[
+    str,
+    typer.Option(envvar="PARAMEDIC_URL", help="Where the service listens: HOST:PORT, or grpcs://HOST:PORT for TLS."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="PARAMEDIC_TOKEN", help="Bearer token the service asks for.", show_default=False),
+]
+Tls = Annotated[bool, typer.Option("--tls", envvar="PARAMEDIC_TLS", help="Use TLS.")]
+TlsCa = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="PARAMEDIC_TLS_CA",
+        help="PEM file with the authority behind the service's certificate; implies TLS.",
+    ),
+]
+
+DEFAULT_URL = "127.0.0.1:50051"
+
+# What one answer may take, seconds.
+_TIMEOUT = 10.0
+_PAGE = 1000
+# Descriptions carry the framework's JSON of the whole model.
+_MAX_ANSWER_BYTES = 256 * 1024 * 1024
+
+
+class Service:
+    """The diagnosis service behind a channel."""
+
+    def __init__(self, channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
+        self._stub = diagnosis_pb2_grpc.DiagnosisServiceStub(channel)
+        self._metadata = metadata
+
+    def runs(self, project: str | None, state: run_pb2.RunState | None) -> Iterator[run_pb2.Run]:
+        """Yields runs, newest first."""
+        request = diagnosis_pb2.ListRunsRequest(project=project, state=state, page_size=_PAGE)
+        while True:
+            page = self._stub.ListRuns(request, **self._call())
+            yield from page.runs
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def run(self, identity: run_pb2.RunIdentity) -> diagnosis_pb2.GetRunResponse:
+        """Returns one run with its description and the standing of every rule."""
+        return self._stub.GetRun(diagnosis_pb2.GetRunRequest(run=identity), **self._call())
+
+    def findings(self, request: diagnosis_pb2.ListFindingsRequest) -> Iterator[finding_pb2.Finding]:
+        """Yields findings of all pages, the latest change first."""
+        request.page_size = _PAGE
+        while True:
+            page = self._stub.ListFindings(request, **self._call())
+            yield from page.findings
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def watch(self, request: diagnosis_pb2.WatchFindingsRequest) -> Iterator[finding_pb2.Finding]:
+        """Yields changes of findings from now on, for as long as the service is there."""
+        for answer in self._stub.WatchFindings(request, metadata=self._metadata):
+            yield answer.finding
+
+    def _call(self) -> dict[str, Any]:
+        return {"timeout": _TIMEOUT, "metadata": self._metadata}
+
+
+@contextmanager
+def connect(url: str, token: str | None, tls: bool, tls_ca: Path | None) -> Iterator[Service]:
+    """Opens a connection; a call that fails inside the block ends the command with one line that says what to do."""
+    scheme, _, address = url.rpartition("://")
+    if scheme not in ("", "grpc", "grpcs"):
+        fail(f"{url} is not an address of a service; write HOST:PORT, or grpcs://HOST:PORT for TLS", 2)
+    options = [("grpc.max_receive_message_length", _MAX_ANSWER_BYTES)]
+    if tls or tls_ca is not None or scheme == "grpcs":
+        credentials = grpc.ssl_channel_credentials(_read(tls_ca))
+        channel = grpc.secure_channel(address, credentials, options)
+    else:
+        channel = grpc.insecure_channel(address, options)
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    with channel:
+        try:
+            yield Service(channel, metadata)
+        except grpc.RpcError as error:
+            fail(_explanation(error, address), 1 if error.code() is grpc.StatusCode.NOT_FOUND else 2)
+
+
+def _read(authority: Path | None) -> bytes | None:
+    if authority is None:
+        return None
+    try:
+        return authority.read_bytes()
+    except OSError as error:
+        fail(f"cannot read the certificate authority {authority}: {error.strerror}", 2)
+
+
+def _explanation(error: grpc.RpcError, address: str) -> str:
+    details = error.details()
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE:
+            return (
+                f"cannot reach a service at {address} ({details}); start one with `paramedic serve`, "
+                "or name another with --url or PARAMEDIC_URL"
+            )
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"the service at {address} did not answer within {_TIMEOUT:.0f} s; look at its /readyz"
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return f"the service at {address} refuses the token ({details}); set --token or PARAMEDIC_TOKEN"
+        case grpc.StatusCode.NOT_FOUND:
+            return f"{details} (asked at {address}; `paramedic runs` lists what there is)"
+        case code:
+            return f"the service at {address} answered {code.name}: {details}"
