@@ -44,7 +44,7 @@ class Service:
         self._stub = diagnosis_pb2_grpc.DiagnosisServiceStub(channel)
         self._metadata = metadata
 
-    def runs(self, project: str | None, state: run_pb2.RunState | None) -> Iterator[run_pb2.Run]:
+    def runs(self, project: str | None, state: run_pb2.RunState.ValueType | None) -> Iterator[run_pb2.Run]:
         """Yields runs, newest first."""
         request = diagnosis_pb2.ListRunsRequest(project=project, state=state, page_size=_PAGE)
         while True:

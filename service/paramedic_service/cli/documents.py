@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
@@ -22,7 +22,7 @@ def document(message: Message) -> dict[str, Any]:
         if field.has_presence and not message.HasField(field.name):
             fields[field.name] = None
         else:
-            fields[field.name] = _value(getattr(message, field.name), field.enum_type)
+            fields[field.name] = _value(getattr(message, field.name), cast(EnumDescriptor | None, field.enum_type))
     return fields
 
 

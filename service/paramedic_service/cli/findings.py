@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from paramedic.v1 import diagnosis_pb2, finding_pb2
+from rich.text import Text
 
 from paramedic_service.cli import connection, output
 from paramedic_service.cli.documents import document
@@ -71,5 +72,5 @@ def _print_change(finding: finding_pb2.Finding, as_json: bool) -> None:
     if as_json:
         output.print_json(document(finding), indent=None)
         return
-    cells = (cell if isinstance(cell, output.Text) else output.Text(output.printable(cell)) for cell in row(finding))
+    cells = (cell if isinstance(cell, Text) else Text(output.printable(cell)) for cell in row(finding))
     output.console().print(*cells, sep="  ")

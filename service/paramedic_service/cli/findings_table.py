@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from paramedic.v1.finding_pb2 import Finding, FindingChange, Severity
+from rich.text import Text
 
 from paramedic_service.cli import identity, output
 from paramedic_service.cli.documents import short_name
@@ -15,7 +16,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     output.print_table(COLUMNS, (row(finding) for finding in findings), empty="No findings.")
 
 
-def row(finding: Finding) -> tuple[str | output.Text, ...]:
+def row(finding: Finding) -> tuple[str | Text, ...]:
     """Returns one finding's cells, in the order of COLUMNS."""
     step = str(finding.opened_step)
     if finding.HasField("resolved_step"):

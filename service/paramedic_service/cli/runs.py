@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from paramedic.v1 import diagnosis_pb2, run_pb2
+from rich.text import Text
 
 from paramedic_service.cli import connection, identity, output
 from paramedic_service.cli.documents import document, short_name
@@ -59,7 +60,7 @@ def _list(service: connection.Service, project: str | None, state: State | None,
                 _state(run),
                 str(run.last_step) if run.HasField("last_step") else "-",
                 _age(run, now),
-                output.Text(str(run.open_findings), style="bold" if run.open_findings else ""),
+                Text(str(run.open_findings), style="bold" if run.open_findings else ""),
             )
             for run in found
         ),
@@ -102,7 +103,7 @@ def _show(service: connection.Service, wanted: run_pb2.RunIdentity, as_json: boo
         )
 
 
-def _state(run: run_pb2.Run) -> output.Text:
+def _state(run: run_pb2.Run) -> Text:
     return output.styled(short_name(run_pb2.RunState.DESCRIPTOR, run.state), output.STATE_STYLES)
 
 

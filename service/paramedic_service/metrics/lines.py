@@ -113,9 +113,10 @@ class RunLines:
 
     def _tensors(self, norms: npt.NDArray[np.float32]) -> str:
         # A new table is a new tuple of names, so comparing identities is enough, and cheap.
-        source = (self.run.tensor_names, len(norms))
-        if source[0] is not self._template_from[0] or source[1] != self._template_from[1]:
-            self._template, self._template_from = self._tensor_template(len(norms)), source
+        names, count = self._template_from
+        if names is not self.run.tensor_names or count != len(norms):
+            self._template = self._tensor_template(len(norms))
+            self._template_from = (self.run.tensor_names, len(norms))
         text = self._template % tuple(norms.tolist())
         if np.isfinite(norms).all():
             return text

@@ -1,5 +1,6 @@
 import asyncio
 import io
+import itertools
 
 import numpy as np
 from paramedic.v1.description_pb2 import Tensor
@@ -42,7 +43,7 @@ async def test_every_family_has_one_header_and_all_its_samples_together():
     names = [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(names) == len(set(names))
     owners = [line.partition("{")[0] for line in text.splitlines() if line.startswith("paramedic_run_")]
-    changes = 1 + sum(before != after for before, after in zip(owners, owners[1:], strict=False))
+    changes = 1 + sum(before != after for before, after in itertools.pairwise(owners))
     assert changes == len(set(owners))
     assert families_of(text.encode())["paramedic_run_tensor_gradient_norm"].samples[3].labels == {
         "project": "digits",

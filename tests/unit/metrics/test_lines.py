@@ -6,8 +6,7 @@ from paramedic.v1.description_pb2 import Tensor
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.metrics import families
 from paramedic_service.metrics.lines import RunLines, Series
-from paramedic_service.rules.finding import Change, Evidence, Finding, Severity
-from paramedic_service.rules.telemetry import GRADIENT_NORM
+from paramedic_service.rules.telemetry import GRADIENT_NORM, Column, Rows
 from paramedic_service.store.records import RunKey, RunState
 
 IDENTITY = 'project="digits",run="lstm-1",attempt="2",rank="3"'
@@ -34,10 +33,9 @@ def give_tensors(run, norms, names=None):
     run.version += 1
 
 
-def finding(rule, severity, change):
-    return Finding(
-        rule, "gradients", severity, change, 5, 7, None, 3, 1, "It exploded.", (Evidence("loss", 5, 1.0, "value"),), ()
-    )
+def observe_loss(run, step, value):
+    run.diagnosis.observe(Rows(np.array([step]), np.array([float(step)]), {"loss": Column(np.array([value]))}))
+    run.version += 1
 
 
 def test_a_run_that_reported_nothing_shows_only_what_it_is(run):
@@ -103,20 +101,16 @@ def test_norms_read_back_as_the_same_float32(run):
     np.testing.assert_array_equal(read, norms)
 
 
-def test_open_findings_are_shown_and_resolved_ones_are_not(run):
-    run.diagnosis = type(
-        "Judged",
-        (),
-        {
-            "findings": {
-                "exploding_gradient": finding("exploding_gradient", Severity.CRITICAL, Change.UPDATED),
-                "plateau": finding("plateau", Severity.WARNING, Change.RESOLVED),
-            }
-        },
-    )()
-    assert rendered(RunLines(run), families.FINDINGS) == (
-        f'paramedic_run_findings{{{IDENTITY},rule="exploding_gradient",severity="critical"}} 1\n'
+def test_findings_are_shown_while_they_are_open(run):
+    lines = RunLines(run)
+    observe_loss(run, 1, math.nan)
+    assert rendered(lines, families.FINDINGS) == (
+        f'paramedic_run_findings{{{IDENTITY},rule="nonfinite_loss",severity="critical"}} 1\n'
     )
+    for step in range(2, 200):
+        observe_loss(run, step, 1.0)
+    assert run.diagnosis.findings["nonfinite_loss"].resolved_step is not None
+    assert "nonfinite_loss" not in rendered(lines, families.FINDINGS)
 
 
 def test_scalars_other_than_the_loss_are_shown_by_name(run):
