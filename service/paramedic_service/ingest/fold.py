@@ -1,0 +1,154 @@
+"""The fold: a run's state is what this makes of its log, whether live, after a restart or in a replay."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from paramedic.v1.description_pb2 import (
+    TENSOR_ROLE_BIAS,
+    TENSOR_ROLE_EMBEDDING,
+    TENSOR_ROLE_KERNEL,
+    TENSOR_ROLE_OFFSET,
+    TENSOR_ROLE_RECURRENT_KERNEL,
+    TENSOR_ROLE_SCALE,
+    RunDescription,
+)
+from paramedic.v1.telemetry_pb2 import RunEvent
+
+from paramedic_service.ingest.entries import Batch, Description, Entry, Event, Finish
+from paramedic_service.ingest.live import LiveRun
+from paramedic_service.rules import telemetry
+from paramedic_service.rules.finding import Finding
+from paramedic_service.rules.telemetry import Block, Column, Integers, Rows
+from paramedic_service.store.records import RunState
+
+_ROLES = {
+    TENSOR_ROLE_KERNEL: "kernel",
+    TENSOR_ROLE_RECURRENT_KERNEL: "recurrent_kernel",
+    TENSOR_ROLE_BIAS: "bias",
+    TENSOR_ROLE_EMBEDDING: "embedding",
+    TENSOR_ROLE_SCALE: "scale",
+    TENSOR_ROLE_OFFSET: "offset",
+}
+
+
+def fold(live: LiveRun, entry: Entry) -> list[Finding]:
+    """Takes one entry into the state of its run.
+
+    Returns:
+        The findings that changed, in order.
+    """
+    live.version += 1
+    match entry:
+        case Batch(rows):
+            return _observe(live, rows)
+        case Description(description):
+            _describe(live, description)
+            return []
+        case Event(event):
+            return _happen(live, event)
+        case Finish(state, time):
+            live.state = state
+            live.last_report_at = time
+            return live.diagnosis.finish()
+
+
+def merge(batches: Sequence[Batch]) -> Batch:
+    """Joins consecutive batches of one run, over one tensor table, into one.
+
+    Folding the result gives what folding them one by one gives, because rules do not see how rows were cut, and costs
+    less.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    parts = [batch.rows for batch in batches]
+    starts = [0, *itertools.accumulate(len(part.steps) for part in parts)]
+    columns = {name: [part.scalars.get(name) for part in parts] for name in _names(part.scalars for part in parts)}
+    blocks = {name: [part.blocks.get(name) for part in parts] for name in _names(part.blocks for part in parts)}
+    return Batch(
+        Rows(
+            np.concatenate([part.steps for part in parts]),
+            np.concatenate([part.times for part in parts]),
+            {
+                name: Column(np.concatenate([part.values for part in present if part]), _rows(present, starts))
+                for name, present in columns.items()
+            },
+            {
+                name: Block(np.concatenate([part.values for part in present if part]), _rows(present, starts))
+                for name, present in blocks.items()
+            },
+        )
+    )
+
+
+def _names(parts: Iterable[Iterable[str]]) -> dict[str, None]:
+    """All names, each once, in order of appearance."""
+    return dict.fromkeys(name for part in parts for name in part)
+
+
+def _rows(parts: Sequence[Column | Block | None], starts: Sequence[int]) -> Integers | None:
+    """Which of the joined rows have a value; None when all have.
+
+    Args:
+        parts: One signal in each of the joined batches; None where it is missing.
+        starts: First row of each batch in the joined one, and the end of the last.
+    """
+    if all(part and part.rows is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.arange(start, stop) if part.rows is None else part.rows + start
+            for part, start, stop in zip(parts, starts[:-1], starts[1:], strict=True)
+            if part
+        ]
+    )
+
+
+def _observe(live: LiveRun, rows: Rows) -> list[Finding]:
+    live.rows += len(rows.steps)
+    live.last_step = int(rows.steps[-1])
+    for name, column in rows.scalars.items():
+        live.latest_scalars[name] = float(column.values[-1])
+    for name, block in rows.blocks.items():
+        live.latest_norms[name] = block.values[-1].copy()  # a view would keep the whole block
+    _heard(live, float(rows.times[-1]))
+    return live.diagnosis.observe(rows)
+
+
+def _heard(live: LiveRun, time: float) -> None:
+    live.last_report_at = time
+    live.silent = False
+    live.state = RunState.RUNNING  # a run that reports again after its end goes on
+
+
+def _describe(live: LiveRun, new: RunDescription) -> None:
+    known = live.description
+    for field, value in new.ListFields():
+        # Fields replace each other whole; MergeFrom alone would join their insides.
+        known.ClearField(field.name)
+        if field.name == "tensors":
+            live.tensor_names = tuple(tensor.name for tensor in value)
+            live.latest_norms = {}
+    known.MergeFrom(new)
+    live.diagnosis.describe(
+        telemetry.Description(
+            tensors=tuple(
+                telemetry.Tensor(tensor.name, tensor.element_count or None, tensor.layer, _ROLES.get(tensor.role, ""))
+                for tensor in known.tensors
+            ),
+            dynamic_loss_scale=known.optimizer.dynamic_loss_scale,
+        )
+    )
+
+
+def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
+    detail = event.WhichOneof("detail")
+    if detail == "silence":
+        if live.silent:
+            return []
+        live.silent = True
+        return live.diagnosis.silence(event.silence.seconds, event.silence.limit)
+    _heard(live, event.time)
+    if detail == "training_began":
+        live.diagnosis.training_began()
+    return []
