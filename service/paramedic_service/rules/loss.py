@@ -1,0 +1,176 @@
+"""Rules on the loss: it became non-finite, spiked, diverged, never fell, or stopped falling too early."""
+
+import math
+from collections.abc import Callable
+
+from paramedic_service.rules.declaration import Parameter, RuleDeclaration
+from paramedic_service.rules.episode import Verdict
+from paramedic_service.rules.finding import Evidence, Severity
+from paramedic_service.rules.loss_history import WINDOW, LossHistory
+from paramedic_service.rules.telemetry import LOSS
+
+NONFINITE_LOSS = RuleDeclaration(
+    id="nonfinite_loss",
+    family="loss",
+    severity=Severity.CRITICAL,
+    summary="The loss is NaN or infinite.",
+    requires=(LOSS,),
+    parameters=(Parameter("resolve_after", 100, "finite losses in a row that resolve it", unit="steps"),),
+    remedies=(
+        "Lower the learning rate by a factor of 10.",
+        "Clip gradients by global norm 1.0.",
+        "Look for NaN or infinity in the inputs and targets.",
+        "Keep the loss in its domain: from_logits instead of the log of a probability, an epsilon in divisions.",
+    ),
+)
+
+LOSS_SPIKE = RuleDeclaration(
+    id="loss_spike",
+    family="loss",
+    severity=Severity.WARNING,
+    summary="The loss stays far above its own recent mean.",
+    requires=(LOSS,),
+    parameters=(
+        Parameter("ratio", 2.0, "loss over the mean of the last 100", "llm-foundry LossSpike", "ratio"),
+        Parameter("patience", 5, "such losses in a row", "llm-foundry LossSpike; the count is ours", "steps"),
+        Parameter("share", 0.1, "height of the spike over the initial loss; a converged loss may double in noise"),
+        Parameter("resolve_after", 50, "losses below it in a row that resolve it", unit="steps"),
+    ),
+    remedies=(
+        "Inspect the batches just before the spike: order, labels, outliers.",
+        "Warm the learning rate up, or lower it.",
+        "Clip gradients by global norm 1.0.",
+    ),
+)
+
+DIVERGENCE = RuleDeclaration(
+    id="divergence",
+    family="loss",
+    severity=Severity.CRITICAL,
+    summary="The smoothed loss rises and has lost what was learned.",
+    requires=(LOSS,),
+    parameters=(
+        Parameter("ratio", 2.0, "smoothed loss over the lowest so far", "TheDeepChecker", "ratio"),
+        Parameter("patience", 4, f"checks of {WINDOW} losses in a row", "TheDeepChecker", "checks"),
+        Parameter("lost", 0.5, "share of the achieved decrease that was lost again: restarts lose less"),
+        Parameter("resolve_after", 10, "checks below it in a row that resolve it", unit="checks"),
+    ),
+    remedies=(
+        "Lower the learning rate by a factor of 10.",
+        "Clip gradients by global norm 1.0.",
+        "Warm the learning rate up over the first few hundred steps.",
+    ),
+)
+
+NOT_DECREASING = RuleDeclaration(
+    id="loss_not_decreasing",
+    family="loss",
+    severity=Severity.WARNING,
+    summary="The loss has not fallen since the training began.",
+    requires=(LOSS,),
+    parameters=(
+        Parameter("decrease", 0.05, "relative decrease that counts as learning", "TheDeepChecker", "ratio"),
+        Parameter("checks", 30, f"checks of {WINDOW} losses that a training is given to begin", unit="checks"),
+        Parameter("patience", 5, "checks in a row", "TheDeepChecker", "checks"),
+        Parameter("resolve_after", 5, "checks with a decrease in a row that resolve it", unit="checks"),
+    ),
+    remedies=(
+        "Look at the gradients: when they vanish, change activation, initialisation or cell type.",
+        "Try a learning rate 10 times higher, then 10 times lower.",
+        "Check that labels belong to their inputs: overfit a single batch first.",
+        "Standardise the inputs.",
+    ),
+)
+
+PLATEAU = RuleDeclaration(
+    id="loss_plateau",
+    family="loss",
+    severity=Severity.INFO,
+    summary="The loss stopped falling while most of it is still there.",
+    requires=(LOSS,),
+    parameters=(
+        Parameter("improvement", 0.01, "relative decrease from one 100 losses to the next below which it is flat"),
+        Parameter("patience", 10, f"flat checks of {WINDOW} losses in a row", "SageMaker Debugger", "checks"),
+        Parameter("resolve_after", 5, "falling checks in a row that resolve it", unit="checks"),
+    ),
+    remedies=(
+        "Reduce the learning rate on plateau, or restart it with a schedule.",
+        "Try another optimizer: RMSprop or SGD with momentum for recurrent networks.",
+        "Give the model more capacity, or gating (LSTM, GRU) where sequences are long.",
+    ),
+)
+
+RULES = (NONFINITE_LOSS, LOSS_SPIKE, DIVERGENCE, NOT_DECREASING, PLATEAU)
+
+
+def spike_limit(history: LossHistory) -> float:
+    """Loss above which an observation counts towards a spike; infinite while there is no baseline."""
+    baseline, initial = history.baseline, history.initial
+    if baseline is None or initial is None or baseline <= 0:
+        return math.inf
+    return max(LOSS_SPIKE["ratio"] * baseline, baseline + LOSS_SPIKE["share"] * abs(initial))
+
+
+def spike(history: LossHistory, step: int, value: float) -> Verdict:
+    """Verdict on a loss above the spike limit."""
+    baseline = history.baseline
+    assert baseline is not None
+    return Verdict(
+        f"Loss {value:.4g} at step {step} is {value / baseline:.1f} times the mean of the last 100 ({baseline:.4g}).",
+        (Evidence(LOSS, step, value, "loss", threshold=spike_limit(history)),),
+    )
+
+
+def nonfinite(step: int, value: float) -> Verdict:
+    """Verdict on a loss that is no finite number."""
+    name = "NaN" if math.isnan(value) else "infinite"
+    return Verdict(f"The loss is {name} at step {step}.", (Evidence(LOSS, step, value, "loss"),))
+
+
+def divergence(history: LossHistory, step: int) -> Verdict | None:
+    """Judges the end of a window: smoothed loss at least twice its lowest, and half of the progress undone."""
+    level, best, initial = history.level, history.best, history.initial
+    if level is None or best is None or initial is None or best <= 0:
+        return None
+    threshold = max(DIVERGENCE["ratio"] * best, best + DIVERGENCE["lost"] * (initial - best))
+    if level < threshold:
+        return None
+    return Verdict(
+        f"The smoothed loss rose to {level:.4g} by step {step}, {level / best:.1f} times its lowest ({best:.4g}).",
+        (Evidence(LOSS, step, level, "mean of the last 50 losses", threshold=threshold),),
+    )
+
+
+def not_decreasing(history: LossHistory, step: int) -> Verdict | None:
+    """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished."""
+    best, initial = history.best, history.initial
+    if best is None or initial is None or initial <= 0 or history.windows < NOT_DECREASING["checks"]:
+        return None
+    threshold = (1 - NOT_DECREASING["decrease"]) * initial
+    if best <= threshold:
+        return None
+    return Verdict(
+        f"The loss began at {initial:.4g} and never fell below {best:.4g} in {history.windows * WINDOW} observations.",
+        (Evidence(LOSS, step, best, "lowest mean of 50 losses", threshold=threshold),),
+    )
+
+
+def plateau(history: LossHistory, step: int) -> Verdict | None:
+    """Judges the end of a window: it had begun to learn, and now is flat although most of the loss is left."""
+    improvement, best, initial = history.improvement, history.best, history.initial
+    if improvement is None or best is None or initial is None or initial <= 0 or history.converged:
+        return None
+    began = best <= (1 - NOT_DECREASING["decrease"]) * initial
+    if not began or improvement >= PLATEAU["improvement"]:
+        return None
+    return Verdict(
+        f"The loss is flat at {history.level:.4g} by step {step}; it began at {initial:.4g}.",
+        (Evidence(LOSS, step, improvement, "relative decrease over 100 losses", threshold=PLATEAU["improvement"]),),
+    )
+
+
+WINDOW_RULES: tuple[tuple[RuleDeclaration, Callable[[LossHistory, int], Verdict | None]], ...] = (
+    (DIVERGENCE, divergence),
+    (NOT_DECREASING, not_decreasing),
+    (PLATEAU, plateau),
+)
