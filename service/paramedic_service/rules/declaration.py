@@ -1,6 +1,6 @@
 """How a rule declares itself: what it looks for, needs, is tuned by and advises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paramedic_service.rules.finding import Severity
 
@@ -45,6 +45,10 @@ class RuleDeclaration:
     requires: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     remedies: tuple[str, ...]
+    _values: dict[str, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_values", {parameter.name: parameter.value for parameter in self.parameters})
 
     def __getitem__(self, name: str) -> float:
         """Value of a parameter.
@@ -52,7 +56,4 @@ class RuleDeclaration:
         Raises:
             KeyError: The rule has no parameter of this name.
         """
-        for parameter in self.parameters:
-            if parameter.name == name:
-                return parameter.value
-        raise KeyError(f"rule {self.id} has no parameter {name!r}; it has {[p.name for p in self.parameters]}")
+        return self._values[name]

@@ -96,8 +96,12 @@ class GradientMonitor:
         self._limit()
 
     def _limit(self) -> None:
-        self._limits: Limits = gradients.limits(self.state.baseline, self._roots, self._kernels)
-        self._highest, self._lowest = self._limits.highest, self._limits.lowest
+        bounds = gradients.limits(self.state.baseline, self._roots, self._kernels)
+        self._adapt(gradients.adapted(bounds, self.state.baseline))
+
+    def _adapt(self, bounds: Limits) -> None:
+        self._limits = bounds
+        self._highest, self._lowest = bounds.highest, bounds.lowest
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Judges the gradient norms of a batch of rows."""
@@ -114,7 +118,7 @@ class GradientMonitor:
             stop = min(start + baseline.room, len(rows))
             piece = _Piece(block.values[start:stop], rows[start:stop], batch.steps[rows[start:stop]])
             if baseline.add(piece.norms, self._judge(piece, losses, changes)):
-                self._limit()
+                self._adapt(gradients.adapted(self._limits, baseline))
                 self._judge_window(piece, losses, changes)
             start = stop
 
@@ -204,27 +208,26 @@ class GradientMonitor:
     def _judge_window(self, piece: _Piece, losses: LossObservations, changes: Changes) -> None:
         """Applies the rules on whole windows, at the row that completes one."""
         row, step = int(piece.rows[-1]), int(piece.steps[-1])
-        standing = losses.standing(piece.rows[-1:])
-        for rule, verdict in (
-            (gradients.GROWING_GRADIENT, self._growing(step) if standing.worse[0] else None),
-            (gradients.LAYER_IMBALANCE, self._imbalanced(step) if standing.stuck[0] else None),
-        ):
+        growing, imbalanced = self._growing(step), self._imbalanced(step)
+        if growing or imbalanced:
+            standing = losses.standing(piece.rows[-1:])
+            growing = growing if standing.worse[0] else None
+            imbalanced = imbalanced if standing.stuck[0] else None
+        for rule, verdict in ((gradients.GROWING_GRADIENT, growing), (gradients.LAYER_IMBALANCE, imbalanced)):
             episode = self.state.episodes[rule.id]
-            if verdict is None:
+            if verdict is not None:
+                changes.add(row, episode.violate(rule, step, partial(same, verdict), int(rule["patience"])))
+            elif not episode.idle:
                 resolved = episode.rest(rule, [step], int(rule["resolve_after"]))
                 changes.add(row, resolved[1] if resolved else None)
-            else:
-                patience = 1 if rule is gradients.GROWING_GRADIENT else int(rule["patience"])
-                changes.add(row, episode.violate(rule, step, partial(same, verdict), patience))
 
     def _growing(self, step: int) -> Verdict | None:
         baseline = self.state.baseline
-        patience = int(gradients.GROWING_GRADIENT["patience"])
-        if baseline.grown < patience or baseline.log_total is None:
+        if baseline.grown < 1 or baseline.log_total is None:
             return None
         total = float(np.exp(min(baseline.log_total, 709.0)))
         return Verdict(
-            f"The gradient norm doubled {baseline.grown} times in a row, to {total:.3g} at step {step}.",
+            f"The gradient norm doubled from one check to the next, {baseline.grown} times in a row, to {total:.3g}.",
             (Evidence(GRADIENT_NORM, step, total, "geometric mean over a window of the norm over all tensors"),),
         )
 

@@ -7,7 +7,7 @@ and a healthy run almost always does. A screen may suspect too much, never too l
 Thresholds on the root mean square, norm / sqrt(element count), hold for layers of any size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from paramedic_service.rules.loss_monitor import Standing
 from paramedic_service.rules.telemetry import GRADIENT_NORM, LOSS, Doubles, Floats
 
 Flags = npt.NDArray[np.bool_]
+
+LARGEST = float(np.finfo(np.float32).max)
+LARGEST_LOG = float(np.log(LARGEST))
 
 _RESOLVE = Parameter("resolve_after", 50, "rows in a row without a violation that resolve it", unit="steps")
 
@@ -206,38 +209,46 @@ class Limits:
 
 
 def limits(baseline: GradientBaseline, roots: Doubles, kernels: Flags) -> Limits:
-    """Thresholds for the current window.
+    """Thresholds before the first window is complete.
 
     Args:
-        baseline: As of the last complete window.
+        baseline: With its first row, if there is one.
         roots: float64 [tensors], square root of the element count; NaN where unknown.
         kernels: bool [tensors], tensors whose gradient may vanish. A bias before a normalisation has, and may have,
             a gradient of nothing but rounding errors.
     """
-    infinite = np.full(roots.shape, np.inf)
-    enormous = np.where(np.isnan(roots), np.inf, EXPLODING_GRADIENT["rms"] * roots)
+    enormous = np.nan_to_num(EXPLODING_GRADIENT["rms"] * roots, nan=np.inf)
     if baseline.first is not None:
-        first = np.where(np.isfinite(baseline.first), baseline.first, 0.0)
+        first = np.nan_to_num(baseline.first.astype(np.float64), nan=0.0, posinf=0.0)
         enormous = np.maximum(enormous, EXPLODING_GRADIENT["growth"] * first)
-    relative, spike = infinite, infinite
+    vanishing = np.where(kernels, np.nan_to_num(VANISHING_GRADIENT["rms"] * roots), 0.0)
+    unknown = np.full(roots.shape, np.inf, np.float32)
+    return Limits(_float32(enormous), unknown, unknown, _float32(vanishing))
+
+
+def adapted(bounds: Limits, baseline: GradientBaseline) -> Limits:
+    """Thresholds for the window after a complete one: what depends on the baseline is renewed."""
     peak = baseline.peak
-    if peak is not None and baseline.first_peak is not None:
-        settled = baseline.rows >= LONGEST_WINDOW
-        assert baseline.counts is not None
-        assert baseline.log_mean is not None
-        assert baseline.log_variance is not None
+    if peak is None or baseline.first_peak is None or baseline.log_mean is None or baseline.log_variance is None:
+        return bounds
+    settled = baseline.rows >= LONGEST_WINDOW
+    # A late spike that stays below what the first steps brought cannot hurt what they did not.
+    ratio = GRADIENT_SPIKE["ratio" if settled else "early"]
+    spike = np.maximum(ratio * peak.astype(np.float64), baseline.first_peak)
+    relative = np.full(spike.shape, np.inf)
+    if settled:
         deviation = np.maximum(np.sqrt(baseline.log_variance), EXPLODING_GRADIENT_RELATIVE["deviation"])
-        if settled:
-            with np.errstate(over="ignore"):
-                relative = np.exp(baseline.log_mean + EXPLODING_GRADIENT_RELATIVE["z"] * deviation)
-        # A late spike that stays below what the first steps brought cannot hurt what they did not.
-        ratio = GRADIENT_SPIKE["ratio" if settled else "early"]
-        spike = np.maximum(ratio * peak.astype(np.float64), baseline.first_peak)
-        known = baseline.counts > 0
-        relative, spike = np.where(known, relative, np.inf), np.where(known, spike, np.inf)
-    vanishing = np.where(kernels & ~np.isnan(roots), VANISHING_GRADIENT["rms"] * roots, 0.0)
-    with np.errstate(over="ignore"):
-        return Limits(*(bound.astype(np.float32) for bound in (enormous, relative, spike, vanishing)))
+        highest_log = baseline.log_mean + EXPLODING_GRADIENT_RELATIVE["z"] * deviation
+        relative = np.exp(np.minimum(highest_log, LARGEST_LOG))
+    if baseline.counts is not None and not baseline.counts.all():
+        unknown = baseline.counts == 0
+        spike[unknown] = relative[unknown] = np.inf
+    return replace(bounds, relative=_float32(relative), spike=_float32(spike))
+
+
+def _float32(bound: Doubles) -> Floats:
+    """Rounds a bound to the precision of the norms; one beyond their range becomes the largest of them, or infinite."""
+    return np.where(np.isinf(bound), bound, np.minimum(bound, LARGEST)).astype(np.float32)
 
 
 def nonfinite(norms: Floats, _bounds: Limits, _standing: Standing) -> Flags:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
 from paramedic_service.rules.episode import Verdict
 from paramedic_service.rules.finding import Evidence, Severity
-from paramedic_service.rules.loss_history import WINDOW, LossHistory
+from paramedic_service.rules.loss_history import RECENT, WINDOW, LossHistory
 from paramedic_service.rules.telemetry import LOSS
 
 NONFINITE_LOSS = RuleDeclaration(
@@ -105,18 +105,18 @@ RULES = (NONFINITE_LOSS, LOSS_SPIKE, DIVERGENCE, NOT_DECREASING, PLATEAU)
 
 def spike_limit(history: LossHistory) -> float:
     """Loss above which an observation counts towards a spike; infinite while there is no baseline."""
-    baseline, initial = history.baseline, history.initial
-    if baseline is None or initial is None or baseline <= 0:
+    usual, initial = history.usual, history.initial
+    if usual is None or initial is None or usual <= 0 or len(history.calm_means) < RECENT:
         return math.inf
-    return max(LOSS_SPIKE["ratio"] * baseline, baseline + LOSS_SPIKE["share"] * abs(initial))
+    return max(LOSS_SPIKE["ratio"] * usual, usual + LOSS_SPIKE["share"] * abs(initial))
 
 
 def spike(history: LossHistory, step: int, value: float) -> Verdict:
     """Verdict on a loss above the spike limit."""
-    baseline = history.baseline
-    assert baseline is not None
+    usual = history.usual
+    assert usual is not None
     return Verdict(
-        f"Loss {value:.4g} at step {step} is {value / baseline:.1f} times the mean of the last 100 ({baseline:.4g}).",
+        f"Loss {value:.4g} at step {step} is {value / usual:.1f} times the mean of the last 100 ({usual:.4g}).",
         (Evidence(LOSS, step, value, "loss", threshold=spike_limit(history)),),
     )
 
@@ -157,11 +157,12 @@ def not_decreasing(history: LossHistory, step: int) -> Verdict | None:
 
 def plateau(history: LossHistory, step: int) -> Verdict | None:
     """Judges the end of a window: it had begun to learn, and now is flat although most of the loss is left."""
-    improvement, best, initial = history.improvement, history.best, history.initial
-    if improvement is None or best is None or initial is None or initial <= 0 or history.converged:
+    best, initial = history.best, history.initial
+    if history.converged or best is None or initial is None or initial <= 0:
         return None
     began = best <= (1 - NOT_DECREASING["decrease"]) * initial
-    if not began or improvement >= PLATEAU["improvement"]:
+    improvement = history.improvement if began else None
+    if improvement is None or improvement >= PLATEAU["improvement"]:
         return None
     return Verdict(
         f"The loss is flat at {history.level:.4g} by step {step}; it began at {initial:.4g}.",

@@ -16,6 +16,16 @@ RECENT = 10
 TREND = 5
 """Windows a side in the comparison that decides whether the loss still improves (ours)."""
 
+CONVERGED = 0.5
+"""Share of the initial loss at which a training counts as converged (ours)."""
+
+IMPROVED = 0.01
+"""Relative decrease from one TREND to the next that counts as improving (ours)."""
+
+BEGUN = 0.05
+"""Relative decrease from the first window that counts as improving before there are two TRENDs to compare; a check of
+TheDeepChecker asks for as much."""
+
 
 @dataclass(slots=True)
 class LossHistory:
@@ -32,6 +42,11 @@ class LossHistory:
         means: Means of the last 2 x RECENT windows; a window without a finite observation has none.
         calm_means: Means of the calm observations of the last RECENT windows: a baseline must not contain what it
             is to judge.
+        level: Mean of the last TREND windows; None until a window is complete.
+        usual: Mean of the calm observations of the last RECENT windows; None until a window is complete.
+        converged: Whether at least half of the initial loss is gone, so that small gradients are health. A loss that
+            began at or below zero has no scale to be measured by, and counts as unconverged.
+        stuck: Whether it is not converged and no longer improves.
     """
 
     pending: list[float] = field(default_factory=list)
@@ -42,6 +57,10 @@ class LossHistory:
     best: float | None = None
     means: list[float] = field(default_factory=list)
     calm_means: list[float] = field(default_factory=list)
+    level: float | None = None
+    usual: float | None = None
+    converged: bool = False
+    stuck: bool = True
 
     def add(self, finite: list[float], calm: list[float], count: int) -> bool:
         """Adds observations of the current window; returns whether they completed a window that has a mean.
@@ -56,40 +75,33 @@ class LossHistory:
         self.filled += count
         if self.filled < WINDOW:
             return False
-        finite_window = bool(self.pending)
-        if finite_window:
-            self._close(sum(self.pending) / len(self.pending))
-        if self.calm:
-            self.calm_means = [*self.calm_means[1 - RECENT :], sum(self.calm) / len(self.calm)]
-        self.pending, self.calm = [], []
-        self.filled = 0
+        has_mean = bool(self.pending)
+        if has_mean:
+            self._close()
+        self.pending, self.calm, self.filled = [], [], 0
         self.windows += 1
-        return finite_window
+        return has_mean
 
-    def _close(self, mean: float) -> None:
+    def _close(self) -> None:
+        mean = _mean(self.pending)
         self.means = [*self.means[1 - 2 * RECENT :], mean]
-        if self.initial is None:
-            self.initial = self.best = min(mean, sum(self.pending[:3]) / len(self.pending[:3]))
+        if self.calm:
+            self.calm_means = [*self.calm_means[1 - RECENT :], _mean(self.calm)]
+            self.usual = _mean(self.calm_means)
+        self.level = _mean(self.means[-TREND:])
+        if self.initial is None or self.best is None:
+            self.initial = self.best = min(mean, _mean(self.pending[:3]))
         elif len(self.means) >= TREND:
-            trend = self.level
-            assert trend is not None
-            assert self.best is not None
-            self.best = min(self.best, trend)
+            self.best = min(self.best, self.level)
+        self.converged = self.initial > 0 and self.level <= CONVERGED * self.initial
+        self.stuck = not self.converged and not self._improves()
 
-    @property
-    def level(self) -> float | None:
-        """Mean of the last TREND windows; None until a window is complete."""
-        return _mean(self.means[-TREND:])
-
-    @property
-    def baseline(self) -> float | None:
-        """Mean of the calm observations of the last RECENT windows; None until there are so many."""
-        return _mean(self.calm_means) if len(self.calm_means) >= RECENT else None
-
-    @property
-    def usual(self) -> float | None:
-        """Mean of the calm observations of up to RECENT windows; None before the first window is complete."""
-        return _mean(self.calm_means)
+    def _improves(self) -> bool:
+        assert self.level is not None
+        if len(self.means) < 2 * TREND:
+            return self.means[-1] < (1 - BEGUN) * self.means[0]
+        before = _mean(self.means[-2 * TREND : -TREND])
+        return self.level < before - IMPROVED * abs(before)
 
     @property
     def improvement(self) -> float | None:
@@ -97,29 +109,8 @@ class LossHistory:
         if len(self.means) < 2 * RECENT:
             return None
         before, now = _mean(self.means[:RECENT]), _mean(self.means[RECENT:])
-        assert before is not None
-        assert now is not None
         return (before - now) / abs(before) if before else 0.0
 
-    @property
-    def converged(self) -> bool:
-        """Whether at least half of the initial loss is gone, so that small gradients are health (ours).
 
-        A loss that began at or below zero has no scale to be measured by, and counts as unconverged.
-        """
-        level = self.level
-        return level is not None and self.initial is not None and self.initial > 0 and level <= 0.5 * self.initial
-
-    @property
-    def improving(self) -> bool:
-        """Whether the last TREND windows are lower than those before them by more than a hundredth (ours)."""
-        if len(self.means) < 2 * TREND:
-            return len(self.means) > 1 and self.means[-1] < 0.95 * self.means[0]
-        before, now = _mean(self.means[-2 * TREND : -TREND]), self.level
-        assert before is not None
-        assert now is not None
-        return now < before - 0.01 * abs(before)
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

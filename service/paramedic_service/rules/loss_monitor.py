@@ -97,7 +97,7 @@ class LossMonitor:
     def observe(self, batch: Rows, changes: Changes) -> LossObservations:
         """Judges the losses of a batch of rows."""
         column = batch.scalars.get(LOSS)
-        before = (self.history.converged, self._stuck, self.worse)
+        before = (self.history.converged, self.history.stuck, self.worse)
         if column is None or not len(column.values):
             return LossObservations(np.empty(0, np.int64), [], [], before)
         rows = np.arange(len(column.values)) if column.rows is None else column.rows
@@ -107,16 +107,12 @@ class LossMonitor:
         start = 0
         while start < len(values):
             stop = min(start + WINDOW - self.history.filled, len(values))
-            spans.append(Span(stop - start, self.history.converged, self._stuck, self.history.usual))
+            spans.append(Span(stop - start, self.history.converged, self.history.stuck, self.history.usual))
             self._window(places[start:stop], steps[start:stop], values[start:stop], finite, changes)
             start = stop
         usual = spans[-1].usual
         self.worse = usual is None or not values[-1] < usual
         return LossObservations(rows, values, spans, before)
-
-    @property
-    def _stuck(self) -> bool:
-        return not self.history.converged and not self.history.improving
 
     def _window(self, rows: list[int], steps: list[int], values: list[float], finite: bool, changes: Changes) -> None:
         limit = loss.spike_limit(self.history)
