@@ -12,6 +12,9 @@ from paramedic_service.metrics.lines import RunLines, Series
 from paramedic_service.metrics.text import label_pairs
 from paramedic_service.store.records import RunKey
 
+# Series of logged scalars, over all runs: what somebody logs must not flood somebody else's Prometheus.
+MAX_SCALAR_SERIES = 10_000
+
 # How long a scrape may hold the event loop before ingest gets a turn, seconds.
 _TURN = 0.001
 

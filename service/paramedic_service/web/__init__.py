@@ -1,0 +1,1 @@
+"""HTTP: metrics, probes, and the page that links to them."""
