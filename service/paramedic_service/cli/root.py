@@ -6,6 +6,7 @@ app = typer.Typer(
     name="paramedic",
     help="First responder for training runs.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

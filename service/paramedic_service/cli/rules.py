@@ -41,4 +41,4 @@ def _document(rule: RuleDeclaration) -> dict[str, Any]:
 
 
 def _parameters(rule: RuleDeclaration) -> str:
-    return ", ".join(f"{each.name} {each.value:g} {each.unit}".rstrip() for each in rule.parameters)
+    return ", ".join(f"{each.name}={each.value:g} {each.unit}".rstrip() for each in rule.parameters)
