@@ -1,6 +1,7 @@
 """Every command, registered with the root by being imported."""
 
 from paramedic_service.cli import findings as findings
+from paramedic_service.cli import replay as replay
 from paramedic_service.cli import rules as rules
 from paramedic_service.cli import runs as runs
 from paramedic_service.cli.root import app as app

@@ -1,12 +1,13 @@
 """`paramedic rules`: what the service looks for."""
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from paramedic_service.cli import output
+from paramedic_service.cli.documents import document
 from paramedic_service.cli.root import app
+from paramedic_service.ingest.translation import rule_to_message
 from paramedic_service.rules.catalogue import RULES
 from paramedic_service.rules.declaration import RuleDeclaration
 
@@ -15,7 +16,7 @@ from paramedic_service.rules.declaration import RuleDeclaration
 def rules(*, as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False) -> None:
     """Lists the rules of this installation; no service is asked."""
     if as_json:
-        output.print_json({"rules": [_document(rule) for rule in RULES]})
+        output.print_json({"rules": [document(rule_to_message(rule)) for rule in RULES]})
         return
     output.print_table(
         ("rule", "family", "severity", "needs", "parameters", "looks for"),
@@ -32,12 +33,6 @@ def rules(*, as_json: Annotated[bool, typer.Option("--json", help="Write one JSO
         ),
         empty="No rules.",
     )
-
-
-def _document(rule: RuleDeclaration) -> dict[str, Any]:
-    """Returns a rule with the keys that the contract's Rule has."""
-    remedies = [{"text": text} for text in rule.remedies]
-    return asdict(rule) | {"severity": rule.severity.name.lower(), "remedies": remedies}
 
 
 def _parameters(rule: RuleDeclaration) -> str:

@@ -1,0 +1,144 @@
+"""Recorded runs: what a client spooled, or what a store holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from paramedic.segment import SUFFIX, Damage, read_segment
+from paramedic.spool import spool_directories
+from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
+
+from paramedic_service.ingest.live import LiveRun
+from paramedic_service.store.interface import StoreError
+from paramedic_service.store.opening import open_store
+from paramedic_service.store.records import RunKey
+
+
+class RecordingError(Exception):
+    """There is nothing to replay; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a recorded run's log.
+
+    Attributes:
+        place: Where it stands, for people.
+        body: Serialised `StreamTelemetryRequest`; None when it is damaged.
+        by_service: Whether the service itself wrote it.
+        damage: What is wrong with it; empty when it can be read.
+    """
+
+    place: str
+    body: bytes | None
+    by_service: bool = False
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded run.
+
+    Attributes:
+        live: The run before its first entry.
+        entries: Its log, in order.
+    """
+
+    live: LiveRun
+    entries: Iterator[Entry]
+
+
+def spooled(path: Path) -> Recording:
+    """Opens what a client left on disk.
+
+    Args:
+        path: A run's spool directory, a directory with one somewhere below it, or a single file of one.
+
+    Raises:
+        RecordingError: There is no recorded run, or more than one.
+        OSError: It cannot be read.
+    """
+    segments = _segments(path)
+    for entry in _read(segments):
+        request = _parse(entry.body)
+        if request is not None and request.WhichOneof("body") == "register":
+            run = request.register.run
+            key = RunKey(run.project, run.id, run.attempt, run.rank)
+            return Recording(LiveRun(key, 0, request.register.name or run.id, created_at=0.0), _logged(segments))
+    raise RecordingError(f"{path} does not say whose run it is: no registration in it can be read")
+
+
+@contextmanager
+def stored(url: str, key: RunKey) -> Iterator[Recording]:
+    """Opens a run in a service's store, for reading only.
+
+    Args:
+        url: As in the service's setting `store_url`.
+        key: Which run.
+
+    Raises:
+        RecordingError: The store cannot be read, or does not hold the run.
+    """
+    try:
+        store = open_store(url, read_only=True)
+        try:
+            record = store.get_run(key)
+            if record is None:
+                raise RecordingError(
+                    f"no run {key.project}/{key.id} (attempt {key.attempt}, rank {key.rank}) in this store"
+                )
+            entries = (
+                Entry(f"position {entry.position}", entry.body, by_service=entry.sequence is None)
+                for entry in store.read_log(record.number)
+            )
+            yield Recording(LiveRun(key, record.number, record.name, record.created_at), entries)
+        finally:
+            store.close()
+    except StoreError as error:
+        raise RecordingError(str(error)) from error
+
+
+def _segments(path: Path) -> list[Path]:
+    if not path.exists():
+        raise RecordingError(f"{path} does not exist; name a spool directory, or a {SUFFIX} file of one")
+    if path.is_file():
+        return [path]
+    directories = spool_directories(path)
+    if not directories:
+        raise RecordingError(f"{path} holds no recorded run: there is no {SUFFIX} file at or below it")
+    if len(directories) > 1:
+        raise RecordingError(f"{path} holds {len(directories)} recorded runs; name one, such as {directories[0]}")
+    return sorted(directories[0].glob(f"*{SUFFIX}"))
+
+
+def _read(segments: list[Path]) -> Iterator[Entry]:
+    for path in segments:
+        start = 0
+        for end, payload in read_segment(path):
+            place = f"{path} at byte {start}"
+            if isinstance(payload, Damage):
+                yield Entry(place, None, damage=payload.what)
+            else:
+                yield Entry(place, payload)
+            start = end
+
+
+def _logged(segments: list[Path]) -> Iterator[Entry]:
+    """Yields entries of the log: without registrations, and without what was spooled twice."""
+    last = 0
+    for entry in _read(segments):
+        request = _parse(entry.body)
+        if request is None:
+            yield entry
+        elif request.sequence > last:
+            last = request.sequence
+            yield entry
+
+
+def _parse(body: bytes | None) -> StreamTelemetryRequest | None:
+    try:
+        return None if body is None else StreamTelemetryRequest.FromString(body)
+    except DecodeError:
+        return None
