@@ -77,12 +77,12 @@ class LossMonitor:
 
     Attributes:
         history: Of the loss.
-        worse: Whether the latest loss was no better than its recent mean.
+        seen_from: The standing as of the latest observation: converged, stuck, worse.
         episodes: By rule id.
     """
 
     history: LossHistory = field(default_factory=LossHistory)
-    worse: bool = True
+    seen_from: tuple[bool, bool, bool] = (False, True, True)
     episodes: dict[str, Episode] = field(default_factory=lambda: {rule.id: Episode() for rule in loss.RULES})
 
     @property
@@ -97,7 +97,7 @@ class LossMonitor:
     def observe(self, batch: Rows, changes: Changes) -> LossObservations:
         """Judges the losses of a batch of rows."""
         column = batch.scalars.get(LOSS)
-        before = (self.history.converged, self.history.stuck, self.worse)
+        before = self.seen_from
         if column is None or not len(column.values):
             return LossObservations(np.empty(0, np.int64), [], [], before)
         rows = np.arange(len(column.values)) if column.rows is None else column.rows
@@ -110,8 +110,8 @@ class LossMonitor:
             spans.append(Span(stop - start, self.history.converged, self.history.stuck, self.history.usual))
             self._window(places[start:stop], steps[start:stop], values[start:stop], finite, changes)
             start = stop
-        usual = spans[-1].usual
-        self.worse = usual is None or not values[-1] < usual
+        last = spans[-1]
+        self.seen_from = (last.converged, last.stuck, last.usual is None or not values[-1] < last.usual)
         return LossObservations(rows, values, spans, before)
 
     def _window(self, rows: list[int], steps: list[int], values: list[float], finite: bool, changes: Changes) -> None:

@@ -60,7 +60,8 @@ def load(hint: Any, tree: Any) -> Any:
     if origin is list:
         return [load(arguments[0], item) for item in tree]
     if origin is tuple:
-        return tuple(load(arguments[0], item) for item in tree)
+        kinds = arguments[:1] * len(tree) if Ellipsis in arguments else arguments
+        return tuple(load(kind, item) for kind, item in zip(kinds, tree, strict=True))
     if origin is dict:
         return {key: load(arguments[1], item) for key, item in tree.items()}
     return tree
