@@ -5,33 +5,33 @@ class ServiceError(Exception):
     """A call cannot be served; the message tells the caller why and what to do."""
 
 
-class InvalidArgument(ServiceError):
+class InvalidArgumentError(ServiceError):
     """The caller asks for something that cannot be."""
 
 
-class NotRegistered(ServiceError):
+class NotRegisteredError(ServiceError):
     """An entry came before the stream said which run it belongs to."""
 
 
-class RunNotFound(ServiceError):
+class RunNotFoundError(ServiceError):
     """No such run was ever registered."""
 
 
-class LimitReached(ServiceError):
+class LimitReachedError(ServiceError):
     """A limit of this service is exhausted."""
 
 
-class Superseded(ServiceError):
+class SupersededError(ServiceError):
     """A newer stream of the same run took over."""
 
 
-class TooSlow(ServiceError):
+class TooSlowError(ServiceError):
     """The caller does not read as fast as findings change."""
 
 
-class Stopping(ServiceError):
+class StoppingError(ServiceError):
     """The service is shutting down; another one, or the same one later, will serve."""
 
 
-class Unavailable(ServiceError):
+class UnavailableError(ServiceError):
     """The service cannot serve this now; the same call may succeed later."""

@@ -125,7 +125,7 @@ def _describe(live: LiveRun, new: RunDescription) -> None:
     known = live.description
     for field, value in new.ListFields():
         # Fields replace each other whole; MergeFrom alone would join their insides.
-        known.ClearField(field.name)
+        known.ClearField(field.name)  # type: ignore[arg-type]  # it is one of the message's own
         if field.name == "tensors":
             live.tensor_names = tuple(tensor.name for tensor in value)
             live.latest_norms = {}

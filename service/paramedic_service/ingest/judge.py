@@ -1,7 +1,6 @@
 """Folds what became durable and spreads the findings."""
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -64,16 +63,13 @@ class Judge:
 
     def _fold(self, live: LiveRun, entries: Sequence[Entry]) -> list[Finding]:
         findings: list[Finding] = []
-        for batches, group in itertools.groupby(entries, lambda entry: isinstance(entry, Batch)):
-            # Consecutive batches cost less together, and rules do not see how rows were cut.
-            joined = [merge([entry for entry in group if isinstance(entry, Batch)])] if batches else group
-            for entry in joined:
-                try:
-                    findings += fold(live, entry)
-                except Exception:
-                    # The entry is durable, and a version without the defect will judge it when it folds the log.
-                    self._instruments.fold_failures.inc()
-                    _log.exception("a rule failed on an entry", run=str(live.key), step=live.last_step)
+        for entry in _joined(entries):
+            try:
+                findings += fold(live, entry)
+            except Exception:
+                # The entry is durable, and a version without the defect will judge it when it folds the log.
+                self._instruments.fold_failures.inc()
+                _log.exception("a rule failed on an entry", run=str(live.key), step=live.last_step)
         return findings
 
     def _count(self, promises: Sequence[Promise]) -> None:
@@ -100,3 +96,18 @@ class Judge:
             self._subscriptions.publish(change)
             if run.session is not None:
                 run.session.tell(change)
+
+
+def _joined(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Joins consecutive batches: they cost less together, and rules do not see how rows were cut."""
+    batches: list[Batch] = []
+    for entry in entries:
+        if isinstance(entry, Batch):
+            batches.append(entry)
+            continue
+        if batches:
+            yield merge(batches)
+            batches = []
+        yield entry
+    if batches:
+        yield merge(batches)

@@ -37,7 +37,7 @@ class Replayer:
             The findings that changed, in order.
 
         Raises:
-            Invalid: The entry is refused; the next one may be fine.
+            InvalidRequestError: The entry is refused; the next one may be fine.
         """
         request = parse(body)
         entry = validate(request, self._frontier, max_tensors=MAX_COUNT, by_service=by_service)

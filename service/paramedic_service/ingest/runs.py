@@ -7,7 +7,7 @@ from types import MappingProxyType
 import structlog
 
 from paramedic_service.ingest.checkpoints import Checkpointer
-from paramedic_service.ingest.errors import LimitReached
+from paramedic_service.ingest.errors import LimitReachedError
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.session import ActiveRun
@@ -72,7 +72,7 @@ class ActiveRuns:
         """Brings a run into memory, creating it when it is new.
 
         Raises:
-            LimitReached: There are as many runs as may be, and none can leave.
+            LimitReachedError: There are as many runs as may be, and none can leave.
             StoreError: The store failed.
         """
         active = self._active.get(key)
@@ -109,7 +109,7 @@ class ActiveRuns:
         """Lets go of the run that is least likely to be missed: one that ended, else the quietest."""
         idle = sorted(self._idle(), key=lambda run: (run.live.state is RunState.RUNNING, run.heard_at))
         if not idle or not await self._checkpointer.save_all([idle[0].live]) or not self._remove_if_idle(idle[0]):
-            raise LimitReached(
+            raise LimitReachedError(
                 f"{self._settings.max_runs} runs are being reported, and this service takes no more;"
                 " raise PARAMEDIC_MAX_RUNS or try again when one has ended"
             )

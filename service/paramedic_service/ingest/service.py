@@ -13,14 +13,20 @@ from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.checkpoints import Checkpointer
 from paramedic_service.ingest.commit import GroupCommit
 from paramedic_service.ingest.entries import Batch, Entry
-from paramedic_service.ingest.errors import LimitReached, RunNotFound, Stopping, Superseded, Unavailable
+from paramedic_service.ingest.errors import (
+    LimitReachedError,
+    RunNotFoundError,
+    StoppingError,
+    SupersededError,
+    UnavailableError,
+)
 from paramedic_service.ingest.judge import Judge
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.runs import ActiveRuns
 from paramedic_service.ingest.session import Acknowledged, ActiveRun, Promise, Rejected, Session, Throttled
 from paramedic_service.ingest.subscriptions import FindingChange, Subscription, Subscriptions
-from paramedic_service.ingest.validation import Invalid, parse, peek_sequence, validate
+from paramedic_service.ingest.validation import InvalidRequestError, parse, peek_sequence, validate
 from paramedic_service.ingest.watchdog import silence
 from paramedic_service.instruments import Instruments
 from paramedic_service.settings import Settings
@@ -98,7 +104,7 @@ class IngestService:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await asyncio.gather(*(run.quiet() for run in self._runs))
-        stopping = Stopping("the service is stopping; connect again when it is back")
+        stopping = StoppingError("the service is stopping; connect again when it is back")
         for session in self._sessions:
             session.end(stopping)
         for task in self._tasks:
@@ -114,21 +120,21 @@ class IngestService:
             The stream; `session.resume_point` tells where the client goes on.
 
         Raises:
-            LimitReached: There are as many streams or runs as may be.
-            Superseded: A newer stream came while this one waited.
-            Unavailable: The store does not take what the older stream handed over.
-            Stopping: The service stops.
+            LimitReachedError: There are as many streams or runs as may be.
+            SupersededError: A newer stream came while this one waited.
+            UnavailableError: The store does not take what the older stream handed over.
+            StoppingError: The service stops.
             StoreError: The store failed.
         """
         self._refuse_when_stopping()
         if len(self._sessions) >= self._settings.max_streams:
-            raise LimitReached(
+            raise LimitReachedError(
                 f"{self._settings.max_streams} streams are open, and this service takes no more;"
                 " raise PARAMEDIC_MAX_STREAMS or try again when one has ended"
             )
         run = await self._runs.activate(key, name)
         if run.session is not None:
-            run.session.end(Superseded(f"a newer stream reports {key.project}/{key.id} now"))
+            run.session.end(SupersededError(f"a newer stream reports {key.project}/{key.id} now"))
         session = run.session = Session(run)
         self._sessions.add(session)
         self._instruments.streams.set(len(self._sessions))
@@ -140,7 +146,7 @@ class IngestService:
         except BaseException as error:
             self.close(session)
             if isinstance(error, TimeoutError):
-                raise Unavailable("the store does not take entries; try again later") from error
+                raise UnavailableError("the store does not take entries; try again later") from error
             raise
         run.heard_at = self._clock()
         session.resume_point = run.frontier.sequence
@@ -153,8 +159,8 @@ class IngestService:
         """Takes an entry in; its answer comes from `session.answers()`. Waits while too much is under way.
 
         Raises:
-            Superseded: A newer stream of the run took over.
-            Stopping: The service stops.
+            SupersededError: A newer stream of the run took over.
+            StoppingError: The service stops.
         """
         await session.room()
         await self._commit.room()
@@ -170,7 +176,7 @@ class IngestService:
                 session.answer(Acknowledged(request.sequence))
                 return
             entry = validate(request, run.frontier, max_tensors=self._settings.max_tensors)
-        except Invalid as error:
+        except InvalidRequestError as error:
             self._reject(session, body, request, error)
             return
         run.heard_at = self._clock()
@@ -190,7 +196,7 @@ class IngestService:
             wanted: Tells the changes that this watcher asks for.
 
         Raises:
-            Stopping: The service stops.
+            StoppingError: The service stops.
         """
         self._refuse_when_stopping()
         return self._subscriptions.open(wanted)
@@ -199,7 +205,7 @@ class IngestService:
         """A run as it stands, whether it is in memory or not.
 
         Raises:
-            RunNotFound: It was never registered.
+            RunNotFoundError: It was never registered.
             StoreError: The store failed.
         """
         run = self._runs.get(key)
@@ -207,7 +213,9 @@ class IngestService:
             return run.live
         record = await asyncio.to_thread(self._store.get_run, key)
         if record is None:
-            raise RunNotFound(f"no run {key.id!r} (attempt {key.attempt}, rank {key.rank}) in project {key.project!r}")
+            raise RunNotFoundError(
+                f"no run {key.id!r} (attempt {key.attempt}, rank {key.rank}) in project {key.project!r}"
+            )
         return await asyncio.to_thread(restore, self._store, record)
 
     async def publish_to_store(self) -> None:
@@ -239,7 +247,9 @@ class IngestService:
         run.accept(promise)
         self._commit.submit(promise)
 
-    def _reject(self, session: Session, body: bytes, request: StreamTelemetryRequest | None, error: Invalid) -> None:
+    def _reject(
+        self, session: Session, body: bytes, request: StreamTelemetryRequest | None, error: InvalidRequestError
+    ) -> None:
         sequence = peek_sequence(body) if request is None else request.sequence
         rows = 0 if request is None else len(request.batch.steps)
         self._instruments.rejections.labels(error.problem.value).inc()
@@ -274,7 +284,7 @@ class IngestService:
 
     def _refuse_when_stopping(self) -> None:
         if self._state != "serving":
-            raise Stopping(f"the service is {self._state}; connect again when it is back")
+            raise StoppingError(f"the service is {self._state}; connect again when it is back")
 
 
 def _record(run: ActiveRun, sequence: int | None, entry: Entry, body: bytes) -> LogRecord:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from paramedic_service.ingest.errors import Stopping, TooSlow
+from paramedic_service.ingest.errors import StoppingError, TooSlowError
 from paramedic_service.rules.finding import Finding
 from paramedic_service.store.records import RunKey
 
@@ -38,7 +38,7 @@ class Subscription:
     @property
     def too_slow(self) -> bool:
         """Whether it was given up because nobody emptied it."""
-        return isinstance(self._end, TooSlow)
+        return isinstance(self._end, TooSlowError)
 
     def offer(self, change: FindingChange) -> None:
         """Queues a change that the watcher asked for."""
@@ -46,7 +46,7 @@ class Subscription:
             return
         if len(self._queue) >= CAPACITY:
             self._queue.clear()
-            self.end(TooSlow(f"more than {CAPACITY} changes wait to be read; list the findings, then watch again"))
+            self.end(TooSlowError(f"more than {CAPACITY} changes wait to be read; list the findings, then watch again"))
             return
         self._queue.append(change)
         self._changed.set()
@@ -60,8 +60,8 @@ class Subscription:
         """Yields changes as they come.
 
         Raises:
-            TooSlow: They were not taken as fast as they came.
-            Stopping: The service stops.
+            TooSlowError: They were not taken as fast as they came.
+            StoppingError: The service stops.
         """
         while True:
             while self._queue:
@@ -100,4 +100,4 @@ class Subscriptions:
     def close(self) -> None:
         """Ends every watch."""
         for subscription in self._members:
-            subscription.end(Stopping("the service is stopping; watch again when it is back"))
+            subscription.end(StoppingError("the service is stopping; watch again when it is back"))

@@ -57,7 +57,7 @@ class Problem(Enum):
     FORBIDDEN = "forbidden"
 
 
-class Invalid(Exception):
+class InvalidRequestError(Exception):
     """A request is refused.
 
     Attributes:
@@ -110,12 +110,14 @@ def parse(body: bytes) -> StreamTelemetryRequest:
     """Reads the bytes of a request.
 
     Raises:
-        Invalid: They are none.
+        InvalidRequestError: They are none.
     """
     try:
         return StreamTelemetryRequest.FromString(body)
     except Exception as error:  # DecodeError, and whatever a protobuf runtime makes of hostile bytes
-        raise Invalid("request", f"not a readable StreamTelemetryRequest: {error}", Problem.UNREADABLE) from error
+        raise InvalidRequestError(
+            "request", f"not a readable StreamTelemetryRequest: {error}", Problem.UNREADABLE
+        ) from error
 
 
 def peek_sequence(body: bytes) -> int:
@@ -138,14 +140,14 @@ def validate_identity(run: RunIdentity, field: str) -> RunKey:
         field: Path of the message, for errors.
 
     Raises:
-        Invalid: The identity is incomplete or absurd.
+        InvalidRequestError: The identity is incomplete or absurd.
     """
     _check_name(run.project, f"{field}.project", MAX_IDENTITY_CHARACTERS)
     _check_name(run.id, f"{field}.id", MAX_IDENTITY_CHARACTERS)
     for name in ("attempt", "rank"):
         value = getattr(run, name)
         if value >= 2**31:
-            raise Invalid(f"{field}.{name}", f"got {value}, expected less than 2^31", Problem.RANGE)
+            raise InvalidRequestError(f"{field}.{name}", f"got {value}, expected less than 2^31", Problem.RANGE)
     return RunKey(run.project, run.id, run.attempt, run.rank)
 
 
@@ -153,7 +155,7 @@ def validate_run_name(name: str) -> None:
     """Checks a run's name for people, which may be empty.
 
     Raises:
-        Invalid: It is absurd.
+        InvalidRequestError: It is absurd.
     """
     if name:
         _check_name(name, "register.name", MAX_SIGNAL_CHARACTERS)
@@ -171,10 +173,10 @@ def validate(
         by_service: Whether the service itself wrote the request, which then has no sequence.
 
     Raises:
-        Invalid: The request is refused.
+        InvalidRequestError: The request is refused.
     """
     if not by_service and not 0 < request.sequence <= MAX_SEQUENCE:
-        raise Invalid("sequence", f"got {request.sequence}, expected 1 to 2^63 - 1", Problem.RANGE)
+        raise InvalidRequestError("sequence", f"got {request.sequence}, expected 1 to 2^63 - 1", Problem.RANGE)
     match request.WhichOneof("body"):
         case "batch":
             return Batch(_rows(request.batch, frontier))
@@ -187,24 +189,26 @@ def validate(
         case "finish":
             return _finish(request.finish)
         case "register":
-            raise Invalid("register", "this stream is registered already", Problem.FORBIDDEN)
+            raise InvalidRequestError("register", "this stream is registered already", Problem.FORBIDDEN)
         case _:
-            raise Invalid("body", "got nothing that this service knows, expected an entry", Problem.MISSING)
+            raise InvalidRequestError("body", "got nothing that this service knows, expected an entry", Problem.MISSING)
 
 
 def _rows(batch: StepBatch, frontier: Frontier) -> Rows:
     steps = np.array(batch.steps, dtype=np.int64)
     count = len(steps)
     if count == 0:
-        raise Invalid("batch.steps", "got no rows, expected at least one", Problem.LENGTH)
+        raise InvalidRequestError("batch.steps", "got no rows, expected at least one", Problem.LENGTH)
     if len(batch.times) != count:
-        raise Invalid("batch.times", f"got {len(batch.times)}, expected one a row = {count}", Problem.LENGTH)
+        raise InvalidRequestError(
+            "batch.times", f"got {len(batch.times)}, expected one a row = {count}", Problem.LENGTH
+        )
     _check_steps(steps, frontier.step)
     times = np.array(batch.times, dtype=np.float64)
     sane = (times >= 0) & (times <= MAX_TIME)  # false for NaN
     if not sane.all():
         index = int(np.argmin(sane))
-        raise Invalid(
+        raise InvalidRequestError(
             f"batch.times[{index}]", f"got {times[index]}, expected seconds since the Unix epoch", Problem.RANGE
         )
     return Rows(steps, times, _scalars(batch, count, frontier), _blocks(batch, count, frontier))
@@ -214,25 +218,25 @@ def _check_steps(steps: npt.NDArray[np.int64], last: int | None) -> None:
     lowest = 0 if last is None else last
     if steps[0] < lowest:
         if steps[0] < 0:
-            raise Invalid("batch.steps[0]", f"got {steps[0]}, expected 0 to 2^53", Problem.RANGE)
-        raise Invalid("batch.steps[0]", f"got {steps[0]} after {last}; steps never decrease", Problem.ORDER)
+            raise InvalidRequestError("batch.steps[0]", f"got {steps[0]}, expected 0 to 2^53", Problem.RANGE)
+        raise InvalidRequestError("batch.steps[0]", f"got {steps[0]} after {last}; steps never decrease", Problem.ORDER)
     if len(steps) > 1:
         forward = steps[1:] >= steps[:-1]
         if not forward.all():
             index = int(np.argmin(forward)) + 1
-            raise Invalid(
+            raise InvalidRequestError(
                 f"batch.steps[{index}]",
                 f"got {steps[index]} after {steps[index - 1]}; steps never decrease",
                 Problem.ORDER,
             )
     if steps[-1] > MAX_COUNT:
         index = int(np.argmax(steps > MAX_COUNT))
-        raise Invalid(f"batch.steps[{index}]", f"got {steps[index]}, expected 0 to 2^53", Problem.RANGE)
+        raise InvalidRequestError(f"batch.steps[{index}]", f"got {steps[index]}, expected 0 to 2^53", Problem.RANGE)
 
 
 def _scalars(batch: StepBatch, count: int, frontier: Frontier) -> dict[str, Column]:
     if len(batch.scalars) > MAX_SCALAR_SIGNALS:
-        raise Invalid(
+        raise InvalidRequestError(
             "batch.scalars", f"got {len(batch.scalars)}, expected at most {MAX_SCALAR_SIGNALS}", Problem.LIMIT
         )
     columns: dict[str, Column] = {}
@@ -244,16 +248,16 @@ def _scalars(batch: StepBatch, count: int, frontier: Frontier) -> dict[str, Colu
             _check_name(name, f"{path}.name", MAX_SIGNAL_CHARACTERS)
             known += 1
             if known > MAX_SCALAR_SIGNALS:
-                raise Invalid(
+                raise InvalidRequestError(
                     f"{path}.name",
                     f"{name!r} is new, and the run has {MAX_SCALAR_SIGNALS} scalar signals already",
                     Problem.LIMIT,
                 )
         if name in columns:
-            raise Invalid(f"{path}.name", f"{name!r} came already in this batch", Problem.DUPLICATE)
+            raise InvalidRequestError(f"{path}.name", f"{name!r} came already in this batch", Problem.DUPLICATE)
         rows, expected = _row_indices(column.rows, count, path)
         if len(column.values) != expected:
-            raise Invalid(
+            raise InvalidRequestError(
                 f"{path}.values", f"got {len(column.values)}, expected one a row = {expected}", Problem.LENGTH
             )
         columns[name] = Column(np.array(column.values, dtype=np.float64), rows)
@@ -263,18 +267,22 @@ def _scalars(batch: StepBatch, count: int, frontier: Frontier) -> dict[str, Colu
 def _blocks(batch: StepBatch, count: int, frontier: Frontier) -> dict[str, Block]:
     blocks: dict[str, Block] = {}
     if len(batch.tensors) > 0 and frontier.tensors is None:
-        raise Invalid("batch.tensors", "the run has no tensor table yet; send a description first", Problem.MISSING)
+        raise InvalidRequestError(
+            "batch.tensors", "the run has no tensor table yet; send a description first", Problem.MISSING
+        )
     for index, block in enumerate(batch.tensors):
         path = f"batch.tensors[{index}]"
         signal = TENSOR_SIGNALS.get(block.signal)
         if signal is None:
-            raise Invalid(f"{path}.signal", f"got {block.signal}, which is no known signal", Problem.UNKNOWN)
+            raise InvalidRequestError(
+                f"{path}.signal", f"got {block.signal}, which is no known signal", Problem.UNKNOWN
+            )
         if signal in blocks:
-            raise Invalid(f"{path}.signal", f"{signal} came already in this batch", Problem.DUPLICATE)
+            raise InvalidRequestError(f"{path}.signal", f"{signal} came already in this batch", Problem.DUPLICATE)
         rows, expected = _row_indices(block.rows, count, path)
         tensors = frontier.tensors or 0
         if len(block.values) != expected * tensors:
-            raise Invalid(
+            raise InvalidRequestError(
                 f"{path}.values",
                 f"got {len(block.values)}, expected {expected} rows x {tensors} tensors = {expected * tensors}",
                 Problem.LENGTH,
@@ -288,16 +296,16 @@ def _row_indices(indices: Sequence[int], count: int, path: str) -> tuple[npt.NDA
     if not indices:
         return None, count
     if len(indices) > count:
-        raise Invalid(f"{path}.rows", f"got {len(indices)}, expected at most {count}", Problem.LENGTH)
+        raise InvalidRequestError(f"{path}.rows", f"got {len(indices)}, expected at most {count}", Problem.LENGTH)
     rows = np.array(indices, dtype=np.int64)
     if rows[-1] >= count or (len(rows) > 1 and not (rows[1:] > rows[:-1]).all()):
-        raise Invalid(f"{path}.rows", f"expected strictly increasing indices below {count}", Problem.ORDER)
+        raise InvalidRequestError(f"{path}.rows", f"expected strictly increasing indices below {count}", Problem.ORDER)
     return rows, len(rows)
 
 
 def _check_description(description: RunDescription, max_tensors: int) -> None:
     if len(description.tensors) > max_tensors:
-        raise Invalid(
+        raise InvalidRequestError(
             "description.tensors",
             f"got {len(description.tensors)}, and this service takes {max_tensors} at most",
             Problem.LIMIT,
@@ -307,36 +315,42 @@ def _check_description(description: RunDescription, max_tensors: int) -> None:
         path = f"description.tensors[{index}]"
         _check_name(tensor.name, f"{path}.name", MAX_NAME_CHARACTERS)
         if tensor.name in names:
-            raise Invalid(f"{path}.name", f"{tensor.name!r} came already in this table", Problem.DUPLICATE)
+            raise InvalidRequestError(f"{path}.name", f"{tensor.name!r} came already in this table", Problem.DUPLICATE)
         names.add(tensor.name)
         if tensor.layer:
             _check_name(tensor.layer, f"{path}.layer", MAX_NAME_CHARACTERS)
         if tensor.element_count > MAX_COUNT:
-            raise Invalid(f"{path}.element_count", f"got {tensor.element_count}, expected at most 2^53", Problem.RANGE)
+            raise InvalidRequestError(
+                f"{path}.element_count", f"got {tensor.element_count}, expected at most 2^53", Problem.RANGE
+            )
         if any(size < 0 for size in tensor.shape):
-            raise Invalid(f"{path}.shape", f"got {list(tensor.shape)}, expected sizes from 0", Problem.RANGE)
+            raise InvalidRequestError(
+                f"{path}.shape", f"got {list(tensor.shape)}, expected sizes from 0", Problem.RANGE
+            )
 
 
 def _check_event(event: RunEvent, by_service: bool) -> None:
     _check_time(event.time, "event.time")
     if event.HasField("step") and not 0 <= event.step <= MAX_COUNT:
-        raise Invalid("event.step", f"got {event.step}, expected 0 to 2^53", Problem.RANGE)
+        raise InvalidRequestError("event.step", f"got {event.step}, expected 0 to 2^53", Problem.RANGE)
     match event.WhichOneof("detail"):
         case None:
-            raise Invalid("event.detail", "got nothing that this service knows", Problem.MISSING)
+            raise InvalidRequestError("event.detail", "got nothing that this service knows", Problem.MISSING)
         case "silence" if not by_service:
-            raise Invalid("event.silence", "only the service itself reports silence", Problem.FORBIDDEN)
+            raise InvalidRequestError("event.silence", "only the service itself reports silence", Problem.FORBIDDEN)
         case "error":
             for name, limit in MAX_ERROR_CHARACTERS.items():
                 length = len(getattr(event.error, name))
                 if length > limit:
-                    raise Invalid(
+                    raise InvalidRequestError(
                         f"event.error.{name}", f"got {length} characters, expected at most {limit}", Problem.LIMIT
                     )
         case "dropped":
             _check_name(event.dropped.reason, "event.dropped.reason", MAX_SIGNAL_CHARACTERS)
             if event.dropped.rows > MAX_COUNT:
-                raise Invalid("event.dropped.rows", f"got {event.dropped.rows}, expected at most 2^53", Problem.RANGE)
+                raise InvalidRequestError(
+                    "event.dropped.rows", f"got {event.dropped.rows}, expected at most 2^53", Problem.RANGE
+                )
 
 
 def _finish(finish: FinishRun) -> Finish:
@@ -345,18 +359,18 @@ def _finish(finish: FinishRun) -> Finish:
         return Finish(RunState.FINISHED, finish.time)
     if finish.state == RUN_STATE_FAILED:
         return Finish(RunState.FAILED, finish.time)
-    raise Invalid("finish.state", f"got {finish.state}, expected FINISHED or FAILED", Problem.UNKNOWN)
+    raise InvalidRequestError("finish.state", f"got {finish.state}, expected FINISHED or FAILED", Problem.UNKNOWN)
 
 
 def _check_time(time: float, path: str) -> None:
     if not 0 <= time <= MAX_TIME:  # NaN is not
-        raise Invalid(path, f"got {time}, expected seconds since the Unix epoch", Problem.RANGE)
+        raise InvalidRequestError(path, f"got {time}, expected seconds since the Unix epoch", Problem.RANGE)
 
 
 def _check_name(name: str, path: str, limit: int) -> None:
     if not name:
-        raise Invalid(path, f"got nothing, expected 1 to {limit} characters", Problem.NAME)
+        raise InvalidRequestError(path, f"got nothing, expected 1 to {limit} characters", Problem.NAME)
     if len(name) > limit:
-        raise Invalid(path, f"got {len(name)} characters, expected at most {limit}", Problem.NAME)
+        raise InvalidRequestError(path, f"got {len(name)} characters, expected at most {limit}", Problem.NAME)
     if _CONTROL_CHARACTERS.search(name):
-        raise Invalid(path, f"got {name!r}, expected no control characters", Problem.NAME)
+        raise InvalidRequestError(path, f"got {name!r}, expected no control characters", Problem.NAME)
