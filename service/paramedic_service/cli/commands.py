@@ -4,4 +4,5 @@ from paramedic_service.cli import findings as findings
 from paramedic_service.cli import replay as replay
 from paramedic_service.cli import rules as rules
 from paramedic_service.cli import runs as runs
+from paramedic_service.cli import serve as serve
 from paramedic_service.cli.root import app as app
