@@ -1,6 +1,8 @@
 """How a rule declares itself: what it looks for, needs, is tuned by and advises."""
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from paramedic_service.rules.finding import Severity
 
@@ -49,6 +51,20 @@ class RuleDeclaration:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_values", {parameter.name: parameter.value for parameter in self.parameters})
+
+    def tuned(self, values: Mapping[str, float]) -> "RuleDeclaration":
+        """The same rule with other values of some parameters.
+
+        Raises:
+            ValueError: The rule has no such parameter, or the value is no finite number.
+        """
+        for name, value in values.items():
+            if name not in self._values:
+                raise ValueError(f"rule {self.id} has no parameter {name!r}; it has {', '.join(self._values)}")
+            if not math.isfinite(value):
+                raise ValueError(f"{self.id}.{name} must be a finite number, not {value}")
+        tuned = (replace(p, value=float(values.get(p.name, p.value))) for p in self.parameters)
+        return replace(self, parameters=tuple(tuned))
 
     def __getitem__(self, name: str) -> float:
         """Value of a parameter.

@@ -7,13 +7,14 @@ restarted service and a replay come to the same findings at the same steps.
 from collections.abc import Mapping
 from typing import Any
 
-from paramedic_service.rules.catalogue import PRECEDENCE, RULES
+from paramedic_service.rules.catalogue import DEFAULTS, PRECEDENCE
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.episode import Episode
 from paramedic_service.rules.finding import Finding
 from paramedic_service.rules.gradient_monitor import GradientMonitor, GradientState
-from paramedic_service.rules.loss_monitor import LossMonitor
-from paramedic_service.rules.rhythm import STALLED_RUN, Rhythm
+from paramedic_service.rules.loss_monitor import LossMonitor, LossState
+from paramedic_service.rules.rhythm import Rhythm, RhythmState
+from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.state import code_version, dump, load
 from paramedic_service.rules.telemetry import GRADIENT_NORM, LOSS, Description, Rows
 
@@ -22,13 +23,18 @@ VERSION = code_version()
 
 
 class Diagnosis:
-    """Rule state of one run."""
+    """Rule state of one run.
 
-    def __init__(self) -> None:
+    Args:
+        rules: To judge by.
+    """
+
+    def __init__(self, rules: Rulebook = DEFAULTS) -> None:
+        self._rules = rules
         self._description = Description()
-        self._loss = LossMonitor()
-        self._gradients = GradientMonitor(self._description)
-        self._rhythm = Rhythm()
+        self._loss = LossMonitor(rules)
+        self._gradients = GradientMonitor(rules, self._description)
+        self._rhythm = Rhythm(rules)
 
     def describe(self, description: Description) -> None:
         """Takes in what is known of the training; a new tensor table replaces the old one."""
@@ -72,7 +78,7 @@ class Diagnosis:
         return {rule: episode.latest for rule, episode in self._episodes().items() if episode.latest is not None}
 
     def _episodes(self) -> dict[str, Episode]:
-        return {**self._loss.episodes, **self._gradients.state.episodes, STALLED_RUN.id: self._rhythm.episode}
+        return {**self._loss.state.episodes, **self._gradients.state.episodes, **self._rhythm.state.episodes}
 
     @property
     def abstentions(self) -> Mapping[str, str]:
@@ -82,33 +88,34 @@ class Diagnosis:
             GRADIENT_NORM: self._gradients.seen,
             "element counts": self._gradients.counted,
             "two kernels": self._gradients.ends is not None,
-            "reports": self._rhythm.last_time is not None,
+            "reports": self._rhythm.seen,
         }
-        missing = {rule.id: [need for need in rule.requires if not present[need]] for rule in RULES}
+        missing = {rule.id: [need for need in rule.requires if not present[need]] for rule in self._rules}
         return {rule: "not reported: " + ", ".join(needs) for rule, needs in missing.items() if needs}
 
     def state(self) -> dict[str, Any]:
         """Everything that later rows depend on, as a tree of plain values and arrays."""
         return {
             "version": VERSION,
+            "parameters": self._rules.fingerprint,
             "description": dump(self._description),
-            "loss": dump(self._loss),
+            "loss": dump(self._loss.state),
             "gradients": dump(self._gradients.state),
-            "rhythm": dump(self._rhythm),
+            "rhythm": dump(self._rhythm.state),
         }
 
     @classmethod
-    def restore(cls, state: dict[str, Any]) -> "Diagnosis":
+    def restore(cls, state: dict[str, Any], rules: Rulebook = DEFAULTS) -> "Diagnosis":
         """Continues from a state.
 
         Raises:
-            ValueError: It was made by another version of the rules; fold the run's log again.
+            ValueError: It was made by another version of the rules or by other parameters; fold the run's log again.
         """
-        if state.get("version") != VERSION:
-            raise ValueError(f"state of rules version {state.get('version')}, this is {VERSION}")
-        diagnosis = cls()
+        if state.get("version") != VERSION or state.get("parameters") != rules.fingerprint:
+            raise ValueError(f"state of rules {state.get('version')} with {state.get('parameters')}, not of {VERSION}")
+        diagnosis = cls(rules)
         diagnosis._description = load(Description, state["description"])
-        diagnosis._loss = load(LossMonitor, state["loss"])
-        diagnosis._gradients = GradientMonitor(diagnosis._description, load(GradientState, state["gradients"]))
-        diagnosis._rhythm = load(Rhythm, state["rhythm"])
+        diagnosis._loss = LossMonitor(rules, load(LossState, state["loss"]))
+        diagnosis._gradients = GradientMonitor(rules, diagnosis._description, load(GradientState, state["gradients"]))
+        diagnosis._rhythm = Rhythm(rules, load(RhythmState, state["rhythm"]))
         return diagnosis

@@ -12,9 +12,10 @@ from paramedic_service.rules.episode import Episode, Verdict, same
 from paramedic_service.rules.finding import Evidence
 from paramedic_service.rules.gradient_baseline import TINY, GradientBaseline
 from paramedic_service.rules.gradient_row_rules import NONFINITE, SIZE_RULES, RowRule
-from paramedic_service.rules.gradients import Flags, Limits
-from paramedic_service.rules.loss_monitor import LossObservations, Standing
-from paramedic_service.rules.telemetry import GRADIENT_NORM, Description, Doubles, Floats, Integers, Rows, Tensor
+from paramedic_service.rules.gradients import Limits
+from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.standing import LossObservations, Standing
+from paramedic_service.rules.telemetry import GRADIENT_NORM, Description, Doubles, Flags, Floats, Integers, Rows, Tensor
 
 NAMED = 3
 """Tensors named as evidence of one finding."""
@@ -57,7 +58,8 @@ class GradientMonitor:
         state: What a snapshot keeps; everything else follows from it and the description.
     """
 
-    def __init__(self, description: Description, state: GradientState | None = None) -> None:
+    def __init__(self, rules: Rulebook, description: Description, state: GradientState | None = None) -> None:
+        self._rules = rules
         self.state = state or GradientState()
         self._describe(description)
 
@@ -92,12 +94,12 @@ class GradientMonitor:
         known = len(kernels) > 1 and np.isfinite(self._roots[[kernels[0], kernels[-1]]]).all()
         self._ends = (kernels[0], kernels[-1]) if known else None
         patience = "scale_search" if description.dynamic_loss_scale else "patience"
-        self._nonfinite_patience = int(gradients.NONFINITE_GRADIENT[patience])
+        self._nonfinite_patience = int(self._rules[gradients.NONFINITE_GRADIENT][patience])
         self._limit()
 
     def _limit(self) -> None:
-        bounds = gradients.limits(self.state.baseline, self._roots, self._kernels)
-        self._adapt(gradients.adapted(bounds, self.state.baseline))
+        bounds = gradients.limits(self._rules, self.state.baseline, self._roots, self._kernels)
+        self._adapt(gradients.adapted(self._rules, bounds, self.state.baseline))
 
     def _adapt(self, bounds: Limits) -> None:
         self._limits = bounds
@@ -118,7 +120,7 @@ class GradientMonitor:
             stop = min(start + baseline.room, len(rows))
             piece = _Piece(block.values[start:stop], rows[start:stop], batch.steps[rows[start:stop]])
             if baseline.add(piece.norms, self._judge(piece, losses, changes)):
-                self._adapt(gradients.adapted(self._limits, baseline))
+                self._adapt(gradients.adapted(self._rules, self._limits, baseline))
                 self._judge_window(piece, losses, changes)
             start = stop
 
@@ -128,7 +130,7 @@ class GradientMonitor:
         # NaN fails both comparisons.
         if (norms <= self._highest).all() and (norms >= self._lowest).all():
             for rule in (NONFINITE, *SIZE_RULES):
-                self._rest(rule.declaration, piece, changes)
+                self._rest(self._rules[rule.declaration], piece, changes)
             return None
         standing = losses.standing(piece.rows)
         self._apply(NONFINITE, piece, standing, changes)
@@ -151,7 +153,7 @@ class GradientMonitor:
         if cells.any():
             self._violate(rule, cells, piece, changes)
         else:
-            self._rest(rule.declaration, piece, changes)
+            self._rest(self._rules[rule.declaration], piece, changes)
         return cells
 
     def _rest(self, rule: RuleDeclaration, piece: _Piece, changes: Changes) -> None:
@@ -164,7 +166,7 @@ class GradientMonitor:
             changes.add(int(piece.rows[resolved[0]]), resolved[1])
 
     def _violate(self, rule: RowRule, cells: Flags, piece: _Piece, changes: Changes) -> None:
-        declaration = rule.declaration
+        declaration = self._rules[rule.declaration]
         episode = self.state.episodes[declaration.id]
         lengths = _streaks(cells, self.state.streaks.get(declaration.id))
         self.state.streaks[declaration.id] = lengths[-1]
@@ -181,7 +183,7 @@ class GradientMonitor:
                 changes.add(row, resolved[1] if resolved else None)
 
     def _patience(self, rule: RuleDeclaration) -> int:
-        if rule is gradients.NONFINITE_GRADIENT:
+        if rule.id == gradients.NONFINITE_GRADIENT.id:
             return self._nonfinite_patience
         return int(rule["patience"])
 
@@ -213,7 +215,8 @@ class GradientMonitor:
             standing = losses.standing(piece.rows[-1:])
             growing = growing if standing.worse[0] else None
             imbalanced = imbalanced if standing.stuck[0] else None
-        for rule, verdict in ((gradients.GROWING_GRADIENT, growing), (gradients.LAYER_IMBALANCE, imbalanced)):
+        for declared, verdict in ((gradients.GROWING_GRADIENT, growing), (gradients.LAYER_IMBALANCE, imbalanced)):
+            rule = self._rules[declared]
             episode = self.state.episodes[rule.id]
             if verdict is not None:
                 changes.add(row, episode.violate(rule, step, partial(same, verdict), int(rule["patience"])))
@@ -234,12 +237,13 @@ class GradientMonitor:
     def _imbalanced(self, step: int) -> Verdict | None:
         if self._ends is None:
             return None
+        rule = self._rules[gradients.LAYER_IMBALANCE]
         first, last = self._ends
-        judged = gradients.imbalance(self.state.baseline, self._roots, first, last)
+        judged = gradients.imbalance(rule, self.state.baseline, self._roots, first, last)
         if judged is None:
             return None
         ratio, first_rms = judged
-        threshold = gradients.LAYER_IMBALANCE["lowest" if ratio < 1 else "highest"]
+        threshold = rule["lowest" if ratio < 1 else "highest"]
         name, other = self._tensors[first].name, self._tensors[last].name
         return Verdict(
             f"The gradient of {name} (root mean square {first_rms:.2g}) is {ratio:.2g} times that of {other}.",

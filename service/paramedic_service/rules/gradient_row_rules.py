@@ -7,9 +7,9 @@ import numpy as np
 
 from paramedic_service.rules import gradients
 from paramedic_service.rules.declaration import RuleDeclaration
-from paramedic_service.rules.gradients import Flags, Limits
-from paramedic_service.rules.loss_monitor import Standing
-from paramedic_service.rules.telemetry import Doubles, Floats
+from paramedic_service.rules.gradients import Limits
+from paramedic_service.rules.standing import Standing
+from paramedic_service.rules.telemetry import Doubles, Flags, Floats
 
 Measure = Callable[[Doubles, Limits, Doubles], tuple[Doubles, Doubles | None]]
 

@@ -10,15 +10,13 @@ Thresholds on the root mean square, norm / sqrt(element count), hold for layers 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
 from paramedic_service.rules.finding import Severity
 from paramedic_service.rules.gradient_baseline import LONGEST_WINDOW, TINY, GradientBaseline
-from paramedic_service.rules.loss_monitor import Standing
-from paramedic_service.rules.telemetry import GRADIENT_NORM, LOSS, Doubles, Floats
-
-Flags = npt.NDArray[np.bool_]
+from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.standing import Standing
+from paramedic_service.rules.telemetry import GRADIENT_NORM, LOSS, Doubles, Flags, Floats
 
 LARGEST = float(np.finfo(np.float32).max)
 LARGEST_LOG = float(np.log(LARGEST))
@@ -208,37 +206,38 @@ class Limits:
         return np.maximum(self.vanishing, np.float32(TINY))
 
 
-def limits(baseline: GradientBaseline, roots: Doubles, kernels: Flags) -> Limits:
+def limits(rules: Rulebook, baseline: GradientBaseline, roots: Doubles, kernels: Flags) -> Limits:
     """Thresholds before the first window is complete.
 
     Args:
+        rules: With their parameters.
         baseline: With its first row, if there is one.
         roots: float64 [tensors], square root of the element count; NaN where unknown.
         kernels: bool [tensors], tensors whose gradient may vanish. A bias before a normalisation has, and may have,
             a gradient of nothing but rounding errors.
     """
-    enormous = np.nan_to_num(EXPLODING_GRADIENT["rms"] * roots, nan=np.inf)
+    enormous = np.nan_to_num(rules[EXPLODING_GRADIENT]["rms"] * roots, nan=np.inf)
     if baseline.first is not None:
         first = np.nan_to_num(baseline.first.astype(np.float64), nan=0.0, posinf=0.0)
-        enormous = np.maximum(enormous, EXPLODING_GRADIENT["growth"] * first)
-    vanishing = np.where(kernels, np.nan_to_num(VANISHING_GRADIENT["rms"] * roots), 0.0)
+        enormous = np.maximum(enormous, rules[EXPLODING_GRADIENT]["growth"] * first)
+    vanishing = np.where(kernels, np.nan_to_num(rules[VANISHING_GRADIENT]["rms"] * roots), 0.0)
     unknown = np.full(roots.shape, np.inf, np.float32)
     return Limits(_float32(enormous), unknown, unknown, _float32(vanishing))
 
 
-def adapted(bounds: Limits, baseline: GradientBaseline) -> Limits:
+def adapted(rules: Rulebook, bounds: Limits, baseline: GradientBaseline) -> Limits:
     """Thresholds for the window after a complete one: what depends on the baseline is renewed."""
     peak = baseline.peak
     if peak is None or baseline.first_peak is None or baseline.log_mean is None or baseline.log_variance is None:
         return bounds
     settled = baseline.rows >= LONGEST_WINDOW
     # A late spike that stays below what the first steps brought cannot hurt what they did not.
-    ratio = GRADIENT_SPIKE["ratio" if settled else "early"]
+    ratio = rules[GRADIENT_SPIKE]["ratio" if settled else "early"]
     spike = np.maximum(ratio * peak.astype(np.float64), baseline.first_peak)
     relative = np.full(spike.shape, np.inf)
     if settled:
-        deviation = np.maximum(np.sqrt(baseline.log_variance), EXPLODING_GRADIENT_RELATIVE["deviation"])
-        highest_log = baseline.log_mean + EXPLODING_GRADIENT_RELATIVE["z"] * deviation
+        deviation = np.maximum(np.sqrt(baseline.log_variance), rules[EXPLODING_GRADIENT_RELATIVE]["deviation"])
+        highest_log = baseline.log_mean + rules[EXPLODING_GRADIENT_RELATIVE]["z"] * deviation
         relative = np.exp(np.minimum(highest_log, LARGEST_LOG))
     if baseline.counts is not None and not baseline.counts.all():
         unknown = baseline.counts == 0
@@ -281,7 +280,9 @@ def dead(norms: Floats, _bounds: Limits, standing: Standing) -> Flags:
     return (norms <= TINY) & ~standing.converged[:, None]
 
 
-def imbalance(baseline: GradientBaseline, roots: Doubles, first: int, last: int) -> tuple[float, float] | None:
+def imbalance(
+    rule: RuleDeclaration, baseline: GradientBaseline, roots: Doubles, first: int, last: int
+) -> tuple[float, float] | None:
     """Ratio of the first kernel's root mean square to the last one's over a window, and the first one's.
 
     None where it is neither too high nor too low, or cannot be told.
@@ -289,5 +290,5 @@ def imbalance(baseline: GradientBaseline, roots: Doubles, first: int, last: int)
     assert baseline.window_log_mean is not None
     rms = baseline.window_log_mean - np.log(roots)
     ratio, first_rms = float(np.exp(rms[first] - rms[last])), float(np.exp(rms[first]))
-    low = ratio < LAYER_IMBALANCE["lowest"] and first_rms < LAYER_IMBALANCE["first"]
-    return (ratio, first_rms) if low or ratio > LAYER_IMBALANCE["highest"] else None
+    low = ratio < rule["lowest"] and first_rms < rule["first"]
+    return (ratio, first_rms) if low or ratio > rule["highest"] else None

@@ -89,6 +89,7 @@ PLATEAU = RuleDeclaration(
     summary="The loss stopped falling while most of it is still there.",
     requires=(LOSS,),
     parameters=(
+        Parameter("begun", 0.05, "relative decrease after which a training had begun to learn", "TheDeepChecker"),
         Parameter("improvement", 0.01, "relative decrease from one 100 losses to the next below which it is flat"),
         Parameter("patience", 10, f"flat checks of {WINDOW} losses in a row", "SageMaker Debugger", "checks"),
         Parameter("resolve_after", 5, "falling checks in a row that resolve it", unit="checks"),
@@ -103,21 +104,21 @@ PLATEAU = RuleDeclaration(
 RULES = (NONFINITE_LOSS, LOSS_SPIKE, DIVERGENCE, NOT_DECREASING, PLATEAU)
 
 
-def spike_limit(history: LossHistory) -> float:
+def spike_limit(rule: RuleDeclaration, history: LossHistory) -> float:
     """Loss above which an observation counts towards a spike; infinite while there is no baseline."""
     usual, initial = history.usual, history.initial
     if usual is None or initial is None or usual <= 0 or len(history.calm_means) < RECENT:
         return math.inf
-    return max(LOSS_SPIKE["ratio"] * usual, usual + LOSS_SPIKE["share"] * abs(initial))
+    return max(rule["ratio"] * usual, usual + rule["share"] * abs(initial))
 
 
-def spike(history: LossHistory, step: int, value: float) -> Verdict:
+def spike(history: LossHistory, limit: float, step: int, value: float) -> Verdict:
     """Verdict on a loss above the spike limit."""
     usual = history.usual
     assert usual is not None
     return Verdict(
         f"Loss {value:.4g} at step {step} is {value / usual:.1f} times the mean of the last 100 ({usual:.4g}).",
-        (Evidence(LOSS, step, value, "loss", threshold=spike_limit(history)),),
+        (Evidence(LOSS, step, value, "loss", threshold=limit),),
     )
 
 
@@ -127,12 +128,12 @@ def nonfinite(step: int, value: float) -> Verdict:
     return Verdict(f"The loss is {name} at step {step}.", (Evidence(LOSS, step, value, "loss"),))
 
 
-def divergence(history: LossHistory, step: int) -> Verdict | None:
+def divergence(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
     """Judges the end of a window: smoothed loss at least twice its lowest, and half of the progress undone."""
     level, best, initial = history.level, history.best, history.initial
     if level is None or best is None or initial is None or best <= 0:
         return None
-    threshold = max(DIVERGENCE["ratio"] * best, best + DIVERGENCE["lost"] * (initial - best))
+    threshold = max(rule["ratio"] * best, best + rule["lost"] * (initial - best))
     if level < threshold:
         return None
     return Verdict(
@@ -141,12 +142,12 @@ def divergence(history: LossHistory, step: int) -> Verdict | None:
     )
 
 
-def not_decreasing(history: LossHistory, step: int) -> Verdict | None:
+def not_decreasing(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
     """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished."""
     best, initial = history.best, history.initial
-    if best is None or initial is None or initial <= 0 or history.windows < NOT_DECREASING["checks"]:
+    if best is None or initial is None or initial <= 0 or history.windows < rule["checks"]:
         return None
-    threshold = (1 - NOT_DECREASING["decrease"]) * initial
+    threshold = (1 - rule["decrease"]) * initial
     if best <= threshold:
         return None
     return Verdict(
@@ -155,22 +156,22 @@ def not_decreasing(history: LossHistory, step: int) -> Verdict | None:
     )
 
 
-def plateau(history: LossHistory, step: int) -> Verdict | None:
+def plateau(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
     """Judges the end of a window: it had begun to learn, and now is flat although most of the loss is left."""
     best, initial = history.best, history.initial
     if history.converged or best is None or initial is None or initial <= 0:
         return None
-    began = best <= (1 - NOT_DECREASING["decrease"]) * initial
+    began = best <= (1 - rule["begun"]) * initial
     improvement = history.improvement if began else None
-    if improvement is None or improvement >= PLATEAU["improvement"]:
+    if improvement is None or improvement >= rule["improvement"]:
         return None
     return Verdict(
         f"The loss is flat at {history.level:.4g} by step {step}; it began at {initial:.4g}.",
-        (Evidence(LOSS, step, improvement, "relative decrease over 100 losses", threshold=PLATEAU["improvement"]),),
+        (Evidence(LOSS, step, improvement, "relative decrease over 100 losses", threshold=rule["improvement"]),),
     )
 
 
-WINDOW_RULES: tuple[tuple[RuleDeclaration, Callable[[LossHistory, int], Verdict | None]], ...] = (
+WINDOW_RULES: tuple[tuple[RuleDeclaration, Callable[[RuleDeclaration, LossHistory, int], Verdict | None]], ...] = (
     (DIVERGENCE, divergence),
     (NOT_DECREASING, not_decreasing),
     (PLATEAU, plateau),

@@ -5,13 +5,15 @@ passed; from there the rule sees it, live and in every replay.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
-from paramedic_service.rules.episode import Episode, Verdict
+from paramedic_service.rules.episode import Episode, Verdict, same
 from paramedic_service.rules.finding import Evidence, Finding, Severity
+from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.telemetry import Rows
 
 STALLED_RUN = RuleDeclaration(
@@ -38,8 +40,11 @@ STALLED_RUN = RuleDeclaration(
 )
 
 
+RULES = (STALLED_RUN,)
+
+
 @dataclass(slots=True)
-class Rhythm:
+class RhythmState:
     """State of the rule of one run.
 
     Attributes:
@@ -47,48 +52,70 @@ class Rhythm:
         last_step: Of the latest row; None before the first.
         longest_gap: Between two rows so far, seconds, silences excepted.
         silent: Whether the gap that is ending was reported as silence.
-        episode: Of the finding.
+        episodes: By rule id.
     """
 
     last_time: float | None = None
     last_step: int | None = None
     longest_gap: float | None = None
     silent: bool = False
-    episode: Episode = field(default_factory=Episode)
+    episodes: dict[str, Episode] = field(default_factory=lambda: {rule.id: Episode() for rule in RULES})
+
+
+class Rhythm:
+    """The rule on the rhythm of one run.
+
+    Attributes:
+        state: What a snapshot keeps.
+    """
+
+    def __init__(self, rules: Rulebook, state: RhythmState | None = None) -> None:
+        self.state = state or RhythmState()
+        self._rule = rules[STALLED_RUN]
+        self._episode = self.state.episodes[STALLED_RUN.id]
+
+    @property
+    def seen(self) -> bool:
+        """Whether anything was reported."""
+        return self.state.last_time is not None
 
     @property
     def limit(self) -> float:
         """Silence that is still normal, seconds."""
-        if self.longest_gap is None:
-            return STALLED_RUN["longest"]
-        return min(max(STALLED_RUN["gaps"] * self.longest_gap, STALLED_RUN["shortest"]), STALLED_RUN["longest"])
+        gap = self.state.longest_gap
+        if gap is None:
+            return self._rule["longest"]
+        return min(max(self._rule["gaps"] * gap, self._rule["shortest"]), self._rule["longest"])
 
     def observe(self, batch: Rows, changes: Changes) -> None:
         """Takes in the times of a batch of rows, which end any silence."""
-        if not self.episode.idle:
-            resolved = self.episode.rest(STALLED_RUN, batch.steps.tolist(), int(STALLED_RUN["resolve_after"]))
+        state = self.state
+        if not self._episode.idle:
+            resolved = self._episode.rest(self._rule, batch.steps.tolist(), int(self._rule["resolve_after"]))
             if resolved is not None:
                 changes.add(*resolved)
         times = batch.times
-        if self.last_time is not None and not self.silent:
-            times = np.concatenate(([self.last_time], times))
-        self.silent = False
+        if state.last_time is not None and not state.silent:
+            times = np.concatenate(([state.last_time], times))
+        state.silent = False
         if len(times) > 1:
             gap = float(np.diff(times).max())
-            if self.longest_gap is None or gap > self.longest_gap:
-                self.longest_gap = gap
-        self.last_time, self.last_step = float(batch.times[-1]), int(batch.steps[-1])
+            if state.longest_gap is None or gap > state.longest_gap:
+                state.longest_gap = gap
+        state.last_time, state.last_step = float(batch.times[-1]), int(batch.steps[-1])
 
     def silence(self, seconds: float, limit: float) -> Finding | None:
         """Takes in that nothing was heard for so long."""
-        self.silent = True
-        step = self.last_step or 0
+        self.state.silent = True
+        step = self.state.last_step or 0
         verdict = Verdict(
             f"Nothing was heard for {seconds:.0f} s after step {step}; {limit:.0f} s are normal for this run.",
             (Evidence("report", step, seconds, "seconds since the last report", threshold=limit),),
         )
-        return self.episode.violate(STALLED_RUN, step, lambda: verdict)
+        return self._episode.violate(self._rule, step, partial(same, verdict))
 
     def end(self) -> Finding | None:
         """Resolves the finding of a run that ended: it is no longer expected to report."""
-        return self.episode.resolve(STALLED_RUN, self.last_step or 0) if self.episode.open else None
+        if not self._episode.open:
+            return None
+        return self._episode.resolve(self._rule, self.state.last_step or 0)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 GRADIENT_NORM = "gradient_norm"
 WEIGHT_NORM = "weight_norm"

@@ -1,0 +1,45 @@
+# Each target sets up what it needs: `make demo` and `make test` are all that a new machine has to be told.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CONSTRAINTS := .ci/constraints.txt
+
+.PHONY: demo test bench lint format stubs constraints
+
+demo: $(READY)
+	$(BIN)/paramedic demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+bench: $(READY)
+	$(BIN)/python tests/benchmarks/all.py
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint proto
+	$(BIN)/buf format --diff --exit-code proto
+	.ci/stubs --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write proto
+
+# Regenerates client/paramedic/v1 from proto/.
+stubs:
+	.ci/stubs
+
+# Writes down the versions that are installed now, after trying newer ones by hand.
+constraints: $(READY)
+	$(BIN)/pip list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' > $(CONSTRAINTS)
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[service,reproduction,dev]'
+	touch $@
