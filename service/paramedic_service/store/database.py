@@ -32,7 +32,7 @@ def translated(place: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        cause = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
         advice = next((advice for words, advice in ADVICE.items() if words in cause.lower()), "see the database's log")
         raise StoreError(f"{place}: {cause}; {advice}") from error
 

@@ -1,6 +1,5 @@
 """Keeping and listing findings: the latest version of each, one a run and rule."""
 
-import math
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select, tuple_
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, select, tuple_
 from paramedic_service.store.records import FindingRecord, Page, RunKey
 from paramedic_service.store.tables import findings, runs
 from paramedic_service.store.upsert import upsert
+from paramedic_service.store.values import number_in_token, require_time
 
 
 def save_findings(connection: Connection, changed: Sequence[tuple[int, Sequence[FindingRecord]]]) -> None:
@@ -20,16 +20,13 @@ def save_findings(connection: Connection, changed: Sequence[tuple[int, Sequence[
     Raises:
         ValueError: A finding's `changed_at` is not finite.
     """
-    for record in (record for _, records in changed for record in records):
-        if not math.isfinite(record.changed_at):
-            raise ValueError(f"changed_at of finding {record.rule} is {record.changed_at}, and must be a time")
     rows: list[dict[str, object]] = [
         {
             "run": run,
             "rule": record.rule,
             "severity": record.severity,
             "open": record.open,
-            "changed_at": record.changed_at,
+            "changed_at": require_time(record.changed_at, f"changed_at of finding {record.rule}"),
             "body": record.body,
         }
         for run, records in changed
@@ -87,8 +84,8 @@ def _token(changed_at: float, number: int) -> str:
 
 
 def _position(token: str) -> tuple[float, int]:
+    changed_at, _, number = token.partition(":")
     try:
-        changed_at, number = token.split(":")
-        return float.fromhex(changed_at), int(number)
+        return require_time(float.fromhex(changed_at), "changed_at"), number_in_token(number)
     except (ValueError, OverflowError):
-        raise ValueError(f"{token!r} is no page token of a listing of findings") from None
+        raise ValueError(f"{token!r} is not a page token of this listing") from None

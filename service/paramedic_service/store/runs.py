@@ -1,6 +1,5 @@
 """Registering, finding and listing runs, and recording how far they were judged."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from paramedic_service.store.findings import save_findings
 from paramedic_service.store.records import Checkpoint, Page, RunKey, RunRecord, RunState
 from paramedic_service.store.tables import findings, runs, snapshots
 from paramedic_service.store.upsert import upsert
+from paramedic_service.store.values import known_time, number_in_token, require_time
 
 COLUMNS = (
     runs.c.number,
@@ -57,7 +57,7 @@ def create(connection: Connection, key: RunKey, name: str, now: float) -> None:
             rank=key.rank,
             name=name,
             state=RunState.RUNNING.value,
-            created_at=now,
+            created_at=require_time(now, "now"),
             updated_at=now,
             rows=0,
             last_sequence=0,
@@ -78,9 +78,7 @@ def list_runs(
     if state is not None:
         query = query.where(runs.c.state == state.value)
     if token is not None:
-        if not token.isdecimal():
-            raise ValueError(f"{token!r} is no page token of a listing of runs")
-        query = query.where(runs.c.number < int(token))
+        query = query.where(runs.c.number < number_in_token(token))
     records = [_record(row) for row in connection.execute(query)]
     more = len(records) > limit
     return Page(records[:limit], str(records[limit - 1].number) if more else None)
@@ -96,10 +94,9 @@ def unfolded(connection: Connection) -> list[RunRecord]:
 
 def save_checkpoints(connection: Connection, checkpoints: Sequence[Checkpoint], now: float) -> None:
     """Records how far runs were judged, as the store's interface says."""
-    if not math.isfinite(now):
-        raise ValueError(f"now is {now}, and must be a time")
+    require_time(now, "now")
     progress = [
-        (each.run, each.folded_position, each.state.value, _time(each.last_report_at), now) for each in checkpoints
+        (each.run, each.folded_position, each.state.value, known_time(each.last_report_at), now) for each in checkpoints
     ]
     if bulk.update(connection, "runs", "number", CHECKPOINT_COLUMNS, progress) != len(checkpoints):
         raise LookupError("a checkpoint names a run that was never registered, or one twice")
@@ -129,11 +126,6 @@ def snapshot(connection: Connection, run: int) -> tuple[int, bytes] | None:
         select(snapshots.c.position, snapshots.c.state).where(snapshots.c.run == run)
     ).one_or_none()
     return None if row is None else (row.position, row.state)
-
-
-def _time(value: float | None) -> float | None:
-    """A client's clock may say anything; what is no time is unknown."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _record(row: Sequence[Any]) -> RunRecord:

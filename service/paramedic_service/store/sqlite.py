@@ -28,29 +28,37 @@ DURABILITY = "synchronous = FULL"
 class Checkpointer:
     """Moves the write-ahead log into the database file, beside the writer instead of in its way.
 
-    SQLite's own checkpoints run inside a commit, which then takes as long as tens of megabytes take to write. Here
-    most is moved while the writer goes on; only for what it wrote meanwhile is it held, because a write-ahead log
-    starts over only from a moment at which all of it was moved, and would grow for ever without one.
+    SQLite's own checkpoints run inside a commit, which then takes as long as tens of megabytes take to write. Here a
+    thread moves most of it while the writer goes on. What the writer added meanwhile it moves itself, after its next
+    commit: the write-ahead log starts over only from a moment at which all of it was moved, and would grow for ever
+    if there never was one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, lock: threading.RLock) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        # Used by the thread from `_due` to `_moved`, by the writer from `_moved` on.
         self._connection = connection
-        self._lock = lock
         self._due = threading.Event()
+        self._moved = threading.Event()
+        self._idle = True
         self._closing = False
         self._unmoved = 0
         self._thread = threading.Thread(target=self._work, name="paramedic-checkpoint", daemon=True)
         self._thread.start()
 
     def wrote(self, size: int) -> None:
-        """Takes note of bytes written; called with the lock held."""
+        """Takes note of bytes written; called by one thread at a time, after each commit."""
         self._unmoved += size
-        if self._unmoved >= CHECKPOINT_EVERY:
+        if self._moved.is_set():
+            self._moved.clear()
+            self._move()
             self._unmoved = 0
+            self._idle = True
+        elif self._idle and self._unmoved >= CHECKPOINT_EVERY:
+            self._idle = False
             self._due.set()
 
     def close(self) -> None:
-        """Ends the thread; called without the lock."""
+        """Ends the thread."""
         self._closing = True
         self._due.set()
         self._thread.join()
@@ -63,8 +71,7 @@ class Checkpointer:
             if self._closing:
                 return
             self._move()
-            with self._lock:
-                self._move()
+            self._moved.set()
 
     def _move(self) -> None:
         try:
@@ -80,7 +87,7 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, guard: IO[str]) -> None:
         self._guard = guard
         super().__init__(str(path), _reader(path), _writer(path))
-        self._checkpointer = Checkpointer(_connect(path, "rw", DURABILITY), self.lock)
+        self._checkpointer = Checkpointer(_connect(path, "rw", DURABILITY))
 
     def wrote(self, size: int) -> None:
         """Takes note of bytes appended to the log."""
@@ -88,8 +95,9 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """Closes every connection and lets other services in."""
-        self._checkpointer.close()
-        super().close()
+        with self.lock:
+            self._checkpointer.close()
+            super().close()
         self._guard.close()
 
 
