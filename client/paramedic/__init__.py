@@ -1,1 +1,18 @@
-"""First responder for training runs: the client."""
+"""First responder for training runs: the client.
+
+import paramedic
+
+run = paramedic.init("translation", config={"learning_rate": 0.001})
+for step in range(1000):
+    run.log(step, loss=loss, gradient_norms={"dense/kernel": 0.31, "dense/bias": 0.02})
+run.finish()
+"""
+
+from paramedic.initialise import init
+from paramedic.run import Run
+from paramedic.sync import RunSync, SyncReport, sync
+from paramedic.version import VERSION
+
+__version__ = VERSION
+
+__all__ = ["Run", "RunSync", "SyncReport", "__version__", "init", "sync"]

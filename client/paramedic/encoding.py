@@ -1,0 +1,235 @@
+"""Telemetry to wire bytes, straight from numpy memory.
+
+A packed field of floats or doubles is, on the wire, a tag, a length, and the array's little-endian bytes. Building the
+message object from an array costs a Python number per value; writing those three parts costs one copy. Everything small
+is left to the protobuf library: serialized messages concatenate, so the two mix freely.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError
+
+from paramedic.v1.description_pb2 import RunDescription
+from paramedic.v1.telemetry_pb2 import (
+    FinishRun,
+    RegisterRun,
+    RunEvent,
+    ScalarColumn,
+    StepBatch,
+    StreamTelemetryRequest,
+    TensorBlock,
+)
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Indices: TypeAlias = npt.NDArray[np.uint32]
+Message: TypeAlias = RunDescription | RunEvent | FinishRun
+
+MAX_REQUEST_BYTES = 1 << 20
+MAX_SEQUENCE = 2**63 - 1
+
+# Tags: (field number << 3) | wire type, where 0 is a varint and 2 a length and bytes.
+_SEQUENCE = b"\x08"  # StreamTelemetryRequest.sequence
+_BATCH = b"\x22"  # StreamTelemetryRequest.batch
+_TIMES = b"\x12"  # StepBatch.times
+_SCALARS = b"\x1a"  # StepBatch.scalars
+_TENSORS = b"\x22"  # StepBatch.tensors
+_VALUES = b"\x12"  # ScalarColumn.values and TensorBlock.values
+
+# Upper bounds of what is not numbers, bytes: tags and lengths, and the worst varint of a step or a row index.
+_OVERHEAD = 64
+_STEP_BYTES = 10
+_ROW_INDEX_BYTES = 5
+
+
+class Scalar(NamedTuple):
+    """One scalar signal: values float64 [m]; rows uint32 [m], strictly increasing, or None when every row has one."""
+
+    values: Doubles
+    rows: Indices | None = None
+
+
+class Block(NamedTuple):
+    """One per-tensor signal: values float32 [m, tensors]; rows uint32 [m], or None when every row has them."""
+
+    values: Floats
+    rows: Indices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows of a run, by column.
+
+    Attributes:
+        steps: int64 [n], not decreasing.
+        times: float64 [n], seconds since the Unix epoch.
+        scalars: By signal name.
+        blocks: By number of the signal in `TensorSignal`.
+    """
+
+    steps: Integers
+    times: Doubles
+    scalars: Mapping[str, Scalar] = field(default_factory=dict)
+    blocks: Mapping[int, Block] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays, bytes."""
+        size = self.steps.nbytes + self.times.nbytes
+        columns: list[Scalar | Block] = [*self.scalars.values(), *self.blocks.values()]
+        for column in columns:
+            size += column.values.nbytes + (0 if column.rows is None else column.rows.nbytes)
+        return size
+
+
+def encode_registration(register: RegisterRun) -> bytes:
+    """Returns the request that opens a stream."""
+    return StreamTelemetryRequest(register=register).SerializeToString()
+
+
+def encode_message(message: Message) -> bytes:
+    """Returns the request that carries a description, an event or the end of a run, without its sequence."""
+    if isinstance(message, RunDescription):
+        return StreamTelemetryRequest(description=message).SerializeToString()
+    if isinstance(message, RunEvent):
+        return StreamTelemetryRequest(event=message).SerializeToString()
+    return StreamTelemetryRequest(finish=message).SerializeToString()
+
+
+def encode_batch(columns: Columns) -> bytes:
+    """Returns the request that carries rows, without its sequence."""
+    parts: list[bytes | memoryview] = [StepBatch(steps=columns.steps.tolist()).SerializeToString()]
+    parts += _packed(_TIMES, columns.times, "<f8")
+    for name, scalar in columns.scalars.items():
+        small = ScalarColumn(name=name, rows=_row_list(scalar.rows)).SerializeToString()
+        _embed(parts, _SCALARS, [small, *_packed(_VALUES, scalar.values, "<f8")])
+    for signal, block in columns.blocks.items():
+        small = TensorBlock(signal=signal, rows=_row_list(block.rows)).SerializeToString()  # type: ignore[arg-type]
+        _embed(parts, _TENSORS, [small, *_packed(_VALUES, block.values, "<f4")])
+    request: list[bytes | memoryview] = []
+    _embed(request, _BATCH, parts)
+    return b"".join(request)
+
+
+def with_sequence(body: bytes, sequence: int) -> bytes:
+    """Puts the sequence in front of a request that has none."""
+    return _SEQUENCE + varint(sequence) + body
+
+
+def split_sequence(request: bytes) -> tuple[int, bytes]:
+    """Takes a request apart into its sequence and the rest; a registration has sequence 0.
+
+    Raises:
+        ValueError: The sequence is cut off or too long.
+    """
+    if request[:1] != _SEQUENCE:
+        return 0, request
+    sequence = 0
+    for index, byte in enumerate(request[1:11]):
+        sequence |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return sequence, request[index + 2 :]
+    raise ValueError("a request begins with a sequence that never ends")
+
+
+def count_rows(request: bytes) -> int:
+    """Returns the number of rows in a request; 0 when it carries something else, or cannot be read."""
+    try:
+        return len(StreamTelemetryRequest.FromString(request).batch.steps)
+    except DecodeError:
+        return 0
+
+
+def varint(number: int) -> bytes:
+    """Encodes a number that is not negative."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def size_bound(columns: Columns) -> int:
+    """Returns an upper bound of the encoded size, bytes."""
+    size = _OVERHEAD + len(columns.steps) * (_STEP_BYTES + 8)
+    for name, scalar in columns.scalars.items():
+        size += _OVERHEAD + 4 * len(name) + _column_bound(scalar)
+    for block in columns.blocks.values():
+        size += _OVERHEAD + _column_bound(block)
+    return size
+
+
+def split(columns: Columns, limit: int = MAX_REQUEST_BYTES) -> Iterator[Columns]:
+    """Yields the same rows in pieces whose encoding fits the limit: by rows, and where one row is too large, by block.
+
+    What no piece can hold is yielded as it is; the caller finds it by `size_bound` and gives it up.
+    """
+    if size_bound(columns) <= limit:
+        yield columns
+    elif len(columns.steps) > 1:
+        middle = len(columns.steps) // 2
+        yield from split(select(columns, 0, middle), limit)
+        yield from split(select(columns, middle, len(columns.steps)), limit)
+    elif columns.scalars and columns.blocks:
+        yield from split(Columns(columns.steps, columns.times, columns.scalars), limit)
+        yield from split(Columns(columns.steps, columns.times, {}, columns.blocks), limit)
+    elif len(columns.blocks) > 1:
+        for signal, block in columns.blocks.items():
+            yield Columns(columns.steps, columns.times, {}, {signal: block})
+    elif len(columns.scalars) > 1:
+        names = list(columns.scalars)
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            yield from split(
+                Columns(columns.steps, columns.times, {name: columns.scalars[name] for name in half}), limit
+            )
+    else:
+        yield columns
+
+
+def select(columns: Columns, start: int, stop: int) -> Columns:
+    """Returns the rows from start up to stop, as views."""
+    scalars = {name: Scalar(*_select(*scalar, start, stop)) for name, scalar in columns.scalars.items()}
+    blocks = {signal: Block(*_select(*block, start, stop)) for signal, block in columns.blocks.items()}
+    return Columns(
+        columns.steps[start:stop],
+        columns.times[start:stop],
+        {name: scalar for name, scalar in scalars.items() if len(scalar.values)},
+        {signal: block for signal, block in blocks.items() if len(block.values)},
+    )
+
+
+def _select(values: npt.NDArray[Any], rows: Indices | None, start: int, stop: int) -> tuple[Any, Indices | None]:
+    if rows is None:
+        return values[start:stop], None
+    first, last = np.searchsorted(rows, (start, stop))
+    chosen = rows[first:last] - np.uint32(start)
+    # No index means every row: said so when it is so, and a column without any row is left out by the caller.
+    return values[first:last], None if len(chosen) == stop - start else chosen
+
+
+def _column_bound(column: Scalar | Block) -> int:
+    rows = 0 if column.rows is None else len(column.rows) * _ROW_INDEX_BYTES
+    return column.values.nbytes + rows
+
+
+def _row_list(rows: Indices | None) -> list[int]:
+    return [] if rows is None else rows.tolist()
+
+
+def _packed(tag: bytes, values: npt.NDArray[np.floating], dtype: str) -> list[bytes | memoryview]:
+    memory = np.ascontiguousarray(values, dtype=dtype).reshape(-1)
+    if not memory.size:
+        return []
+    return [tag, varint(memory.nbytes), memory.data.cast("B")]
+
+
+def _embed(into: list[bytes | memoryview], tag: bytes, parts: list[bytes | memoryview]) -> None:
+    into.append(tag)
+    into.append(varint(sum(len(part) for part in parts)))
+    into.extend(parts)

@@ -1,0 +1,343 @@
+"""A run: what a training loop talks to."""
+
+import time
+import traceback
+from collections.abc import Mapping
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy.typing as npt
+
+from paramedic import lifecycle
+from paramedic.buffer import RowBuffer
+from paramedic.drops import Drops
+from paramedic.encoding import encode_registration
+from paramedic.findings import Findings
+from paramedic.kept import warn_of_kept
+from paramedic.names import table_problem
+from paramedic.outbox import Outbox
+from paramedic.rows import checked_columns
+from paramedic.sender import Sender
+from paramedic.settings import Mode, Settings
+from paramedic.uplink import Arrival, Uplink
+from paramedic.v1.description_pb2 import RunDescription
+from paramedic.v1.finding_pb2 import Finding
+from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED, RunIdentity
+from paramedic.v1.telemetry_pb2 import (
+    EpochEnded,
+    FinishRun,
+    RegisterRun,
+    RunEvent,
+    TrainingBegan,
+    TrainingEnded,
+    TrainingError,
+)
+from paramedic.version import VERSION
+
+Status: TypeAlias = Literal["finished", "failed"]
+Detail: TypeAlias = TrainingBegan | EpochEnded | TrainingEnded | TrainingError
+
+FINISH_TIMEOUT = 5.0
+
+_MAX_KIND = 256
+_MAX_MESSAGE = 16_384
+_MAX_TRACEBACK = 65_536
+
+
+class Run:
+    """Telemetry of one training process. Made by `paramedic.init`.
+
+    No method raises because of its arguments or of the service, waits for the network or the disk, or prints; what
+    cannot be used or kept is counted in `dropped`, and said once through the logger "paramedic". Only `finish` waits,
+    and no longer than it is told to. In a forked child, such as a data loader's worker, a run does nothing.
+
+    Used as a context manager it finishes at the end of the block, as failed when an exception leaves the block:
+
+        with paramedic.init("translation", config={"learning_rate": 0.001}) as run:
+            for step in range(1000):
+                run.log(step, loss=train(step))
+    """
+
+    def __init__(self, settings: Settings, description: RunDescription) -> None:
+        self._settings = settings
+        self._identity = settings.identity.SerializeToString(deterministic=True)
+        self._open = True
+        self._inert = False
+        self._drops = Drops(settings.label)
+        self._findings = Findings(settings.label, settings.stop_on)
+        inbox: SimpleQueue[Arrival] = SimpleQueue()
+        self._buffer = RowBuffer(self._drops, lambda: inbox.put(None))
+        register = RegisterRun(run=settings.identity, name=settings.name, client_version=VERSION)
+        registration = encode_registration(register)
+        outbox = Outbox(self._drops, settings.spool_directory, registration)
+        self._uplink: Uplink | None = None
+        if settings.mode is Mode.ONLINE:
+            self._uplink = Uplink(
+                settings.endpoint, registration, outbox, inbox, self._drops, self._findings.add, settings.label
+            )
+        self._sender = Sender(
+            self._buffer, self._drops, outbox, inbox, self._uplink, settings.label, lambda: warn_of_kept(settings)
+        )
+        self._buffer.put(description)
+
+    def start(self) -> None:
+        """Begins to deliver. `paramedic.init` has done so."""
+        try:
+            self._sender.start()
+        except RuntimeError as error:
+            self._open = False
+            self._drops.add("internal_error", 0, f"cannot start a thread: {error}; nothing is recorded")
+            self._drops.announce()
+            return
+        lifecycle.enlist(self._identity, self)
+
+    @property
+    def identity(self) -> RunIdentity:
+        """Project, id, attempt and rank."""
+        return self._settings.identity
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows that were lost and values that were refused, by reason; empty when nothing was."""
+        return self._drops.totals()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The latest version of every finding of this run that the service sent."""
+        return self._findings.latest()
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a finding as severe as `stop_on` opened; the loop decides what to do about it."""
+        return self._findings.should_stop
+
+    def log(
+        self,
+        step: int,
+        loss: Any = None,
+        gradient_norms: Any = None,
+        *,
+        weight_norms: Any = None,
+        update_norms: Any = None,
+        **scalars: Any,
+    ) -> None:
+        """Records one row.
+
+        NaN and infinities are data. What is None is left out.
+
+        Args:
+            step: Step of the training, 0 to 2^53, not less than the one before.
+            loss: A number: Python's, numpy's, or a framework's tensor without dimensions.
+            gradient_norms: L2 norm of each tensor's gradient before clipping: an array or a sequence [tensors] in the
+                order of the tensor table, or a mapping from tensor names to numbers. When the run was not described,
+                the first mapping becomes the tensor table.
+            weight_norms: L2 norm of each tensor before the update, likewise.
+            update_norms: L2 norm of what the update added to each tensor, likewise.
+            **scalars: Further numbers by name: learning_rate, accuracy, val_loss.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            self._buffer.append(step, loss, gradient_norms, weight_norms, update_norms, scalars)
+        except Exception as error:
+            self._blame(error)
+
+    def log_rows(
+        self,
+        steps: npt.ArrayLike,
+        times: npt.ArrayLike,
+        scalars: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]] | None = None,
+        blocks: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]] | None = None,
+    ) -> None:
+        """Records many rows at once; arrays are copied.
+
+        Args:
+            steps: Integers [n], not decreasing.
+            times: Seconds since the Unix epoch, [n].
+            scalars: By signal name: values [m], and the rows they belong to, integers [m], strictly increasing; None:
+                all n rows.
+            blocks: By signal ("gradient_norm", "weight_norm", "update_norm"): values [m, tensors], and rows likewise.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            columns = checked_columns(steps, times, scalars or {}, blocks or {}, self._buffer, self._drops)
+            if columns is not None:
+                self._buffer.append_columns(columns)
+        except Exception as error:
+            self._blame(error)
+
+    def describe(self, description: RunDescription | None = None, **fields: Any) -> None:
+        """Adds to what is known of the training: a field that is set replaces it, one that is omitted leaves it.
+
+        The tensor table of a description holds for the rows logged after it.
+
+        Args:
+            description: What is known; it is copied.
+            **fields: Fields of `RunDescription`, in place of or over those of the description.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            copy = RunDescription()
+            if description is not None:
+                copy.CopyFrom(description)
+            copy.MergeFrom(RunDescription(**fields))
+            problem = table_problem([tensor.name for tensor in copy.tensors])
+            if problem is not None:
+                self._drops.add("invalid_value", 1, f"the tensor table is left out of the description: {problem}")
+                copy.ClearField("tensors")
+            if copy.ByteSize():
+                self._buffer.put(copy)
+        except Exception as error:
+            self._blame(error)
+
+    def event(self, detail: Detail, step: int | None = None) -> None:
+        """Records something that happened once.
+
+        Args:
+            detail: What happened: TrainingBegan, EpochEnded, TrainingEnded or TrainingError.
+            step: Step after which it happened; None: the last one logged.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            step = self._buffer.last_step if step is None else step
+            event = RunEvent(time=time.time(), step=step)
+            match detail:
+                case TrainingBegan():
+                    event.training_began.CopyFrom(detail)
+                case EpochEnded():
+                    event.epoch_ended.CopyFrom(detail)
+                case TrainingEnded():
+                    event.training_ended.CopyFrom(detail)
+                case _:
+                    event.error.CopyFrom(detail)
+            self._buffer.put(event)
+        except Exception as error:
+            self._blame(error)
+
+    def error(self, exception: BaseException, step: int | None = None) -> None:
+        """Records that an exception left the training loop.
+
+        Args:
+            exception: Whatever was raised.
+            step: Step after which it happened; None: the last one logged.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            self.event(_training_error(exception), step)
+        except Exception as error:
+            self._blame(error)
+
+    def finish(self, status: Status = "finished", timeout: float = FINISH_TIMEOUT) -> None:
+        """Ends the run: delivers what there is, and keeps the rest on disk for `paramedic sync`.
+
+        Args:
+            status: "finished", or "failed" when an error ended it.
+            timeout: Bound on the wait, seconds.
+        """
+        deadline = time.monotonic() + timeout
+        self._begin(status, timeout)
+        self.await_finish(max(deadline - time.monotonic(), 0.0))
+
+    def begin_finish(self, error: BaseException | None, timeout: float) -> None:
+        """Asks the run to end, as failed when there is an error, and returns at once."""
+        if error is not None and self._open:
+            self.error(error)
+        self._begin("finished" if error is None else "failed", timeout)
+
+    def await_finish(self, timeout: float) -> None:
+        """Waits for a run that was asked to end."""
+        if not self._inert and not self._sender.join(timeout):
+            self._drops.add("undelivered", 0, "the time to finish was not enough")
+        lifecycle.discharge(self._identity, self)
+
+    def fork_locks(self) -> tuple[lifecycle.Lock, ...]:
+        """Returns what must be held across a fork."""
+        locks: tuple[lifecycle.Lock, ...] = (self._buffer.lock, self._drops.lock, self._findings.lock)
+        return locks if self._uplink is None else (*locks, self._uplink.guard)
+
+    def become_inert(self) -> None:
+        """Makes the run do nothing any more."""
+        self._open = False
+        self._inert = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if error is not None and self._open:
+            self.error(error)
+        self.finish("finished" if error is None else "failed")
+
+    def __repr__(self) -> str:
+        state = "open" if self._open else "inert" if self._inert else "finished"
+        return f"<paramedic run {self._settings.label}, {self._settings.mode.value}, {state}>"
+
+    def _begin(self, status: str, timeout: float) -> None:
+        if not self._open:
+            return
+        self._open = False
+        state = RUN_STATE_FAILED if status == "failed" else RUN_STATE_FINISHED
+        self._sender.close(FinishRun(state=state, time=time.time()), timeout)
+
+    def _refuse(self) -> None:
+        if not self._inert:
+            self._drops.add("after_finish", 1, "the run has ended; call paramedic.init for another")
+            self._drops.announce()
+
+    def _blame(self, error: Exception) -> None:
+        self._drops.add("internal_error", 1, f"{type(error).__name__}: {error}")
+
+
+class DisabledRun(Run):
+    """A run that does nothing at all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open = False
+        self._inert = True
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Nothing."""
+        return {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Nothing."""
+        return []
+
+    @property
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
+
+    def start(self) -> None:
+        """Does nothing."""
+
+    def await_finish(self, timeout: float) -> None:
+        """Does nothing."""
+
+
+def _training_error(exception: BaseException) -> TrainingError:
+    trace = "".join(traceback.format_exception(exception))
+    return TrainingError(
+        kind=_text(type(exception).__name__, _MAX_KIND),
+        message=_text(str(exception), _MAX_MESSAGE),
+        traceback=_text(trace[-_MAX_TRACEBACK:], _MAX_TRACEBACK),  # where it was raised stands at the end
+    )
+
+
+def _text(text: str, limit: int) -> str:
+    return text[:limit].encode("utf-8", "replace").decode()

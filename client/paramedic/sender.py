@@ -1,0 +1,270 @@
+"""The thread that carries rows from the buffer to the service, or to disk."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from paramedic.buffer import Item, RowBuffer
+from paramedic.chunk import Chunk
+from paramedic.description import split_description
+from paramedic.drops import Drops
+from paramedic.encoding import (
+    MAX_REQUEST_BYTES,
+    Columns,
+    Message,
+    encode_batch,
+    encode_message,
+    size_bound,
+    split,
+)
+from paramedic.outbox import Outbox
+from paramedic.uplink import Arrival, Uplink
+from paramedic.v1.description_pb2 import RunDescription
+from paramedic.v1.telemetry_pb2 import Dropped, FinishRun, RunEvent
+
+_LOGGER = logging.getLogger("paramedic")
+
+# How old a row becomes before it is sent in a batch that is not full, seconds.
+FLUSH_INTERVAL = 0.25
+
+# How often counts of lost rows are sent at most, seconds.
+_DROP_REPORT_INTERVAL = 1.0
+
+# Rows encoded in one go, bytes; between two goes, answers are looked at.
+_PASS_BYTES = 1 << 20
+
+# Part of the time for closing that is kept for the disk.
+_CLOSING_RESERVE = 0.2
+_MAX_CLOSING_RESERVE = 0.5
+
+# How long the service may take for its last words once everything is delivered, seconds.
+_LAST_WORDS = 0.5
+
+_SEQUENCE_BYTES = 11
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    finish: FinishRun
+    deadline: float
+
+
+class Sender:
+    """Takes from the buffer, encodes, and keeps outbox and uplink going until it is told to close.
+
+    Whatever goes wrong in here stays in here: it is logged once, the connection is dropped, and the run goes on
+    spooling.
+    """
+
+    def __init__(
+        self,
+        buffer: RowBuffer,
+        drops: Drops,
+        outbox: Outbox,
+        inbox: SimpleQueue[Arrival],
+        uplink: Uplink | None,
+        label: str,
+        on_kept: Callable[[], None],
+    ) -> None:
+        """Prepares the thread; `start` starts it.
+
+        Args:
+            buffer: Where rows come from.
+            drops: Where losses are counted.
+            outbox: Where requests wait.
+            inbox: Wakes the thread.
+            uplink: The connection; None: everything stays on disk.
+            label: Names the run in log lines.
+            on_kept: Called when the run has ended and something waits on disk.
+        """
+        self._buffer = buffer
+        self._drops = drops
+        self._outbox = outbox
+        self._inbox = inbox
+        self._uplink = uplink
+        self._label = label
+        self._on_kept = on_kept
+        self._closing: _Closing | None = None
+        self._last_report = 0.0
+        self._complained = False
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="paramedic-sender", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread.
+
+        Raises:
+            RuntimeError: The interpreter is shutting down.
+        """
+        self._thread.start()
+
+    def close(self, finish: FinishRun, timeout: float) -> None:
+        """Asks the thread to deliver what there is, and to end. Returns at once.
+
+        Args:
+            finish: The run's last entry.
+            timeout: For all of it, seconds.
+        """
+        self._closing = _Closing(finish, time.monotonic() + timeout)
+        self._inbox.put(None)
+
+    def join(self, timeout: float) -> bool:
+        """Waits for the thread to end; whether it did."""
+        return self._done.wait(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._guarded(self._begin)
+            while self._closing is None:
+                self._guarded(self._pass)
+            self._guarded(self._finish)
+        finally:
+            self._guarded(self._end)
+            self._done.set()
+
+    def _begin(self) -> None:
+        self._outbox.inherit()
+
+    def _pass(self) -> None:
+        more = self._collect(FLUSH_INTERVAL)
+        self._report_drops()
+        self._move(0.0 if more else FLUSH_INTERVAL)
+
+    def _finish(self) -> None:
+        closing = self._closing
+        assert closing is not None
+        send_until = closing.deadline - self._reserve(closing)
+        uplink = self._uplink
+        if uplink is not None:
+            uplink.retry_now()
+        while self._collect(0.0) and time.monotonic() < send_until:
+            self._move(0.0)
+        self._report_drops(now=True)
+        self._append(closing.finish)
+        if uplink is None:
+            return
+        # A service that was away gets one more chance; one that was there may be restarting.
+        chances = uplink.failures + (1 if uplink.failures else 2)
+        while not self._outbox.empty and uplink.failures < chances and time.monotonic() < send_until:
+            self._move(min(FLUSH_INTERVAL, send_until - time.monotonic()))
+        if self._outbox.empty and uplink.registered:
+            uplink.half_close()
+            until = min(send_until, time.monotonic() + _LAST_WORDS)
+            while uplink.registered and time.monotonic() < until:
+                uplink.wait(until - time.monotonic())
+
+    def _end(self) -> None:
+        try:
+            while self._collect(0.0):
+                self._outbox.persist()
+        finally:
+            kept = self._outbox.close()
+            if self._uplink is not None:
+                self._uplink.disconnect()
+            self._drops.announce()
+        if kept:
+            self._on_kept()
+
+    def _move(self, timeout: float) -> None:
+        if self._uplink is None:
+            self._outbox.persist()
+            self._drops.announce()
+            with suppress(Empty):
+                self._inbox.get(timeout=timeout)
+            return
+        self._uplink.work()
+        self._outbox.persist_impatient()
+        self._drops.announce()
+        self._uplink.wait(timeout)
+
+    def _collect(self, older_than: float) -> bool:
+        """Encodes what the buffer has; whether there may be more."""
+        encoded = 0
+        while encoded < _PASS_BYTES:
+            item = self._buffer.take(older_than)
+            if item is None:
+                return False
+            try:
+                encoded += self._encode(item)
+            except Exception as error:
+                rows = item.count if isinstance(item, Chunk) else 1
+                self._drops.add("internal_error", rows, f"cannot encode: {type(error).__name__}: {error}")
+        return True
+
+    def _encode(self, item: Item) -> int:
+        if isinstance(item, Chunk):
+            try:
+                return self._append_rows(item.columns())
+            finally:
+                self._buffer.recycle(item)
+        if isinstance(item, Columns):
+            return self._append_rows(item)
+        return self._append(item)
+
+    def _append_rows(self, columns: Columns) -> int:
+        limit = MAX_REQUEST_BYTES - _SEQUENCE_BYTES
+        size = 0
+        for piece in split(columns, limit):
+            rows = len(piece.steps)
+            if size_bound(piece) > limit:
+                self._drops.add("oversized", rows, f"a row of step {piece.steps[0]} exceeds {MAX_REQUEST_BYTES} bytes")
+                continue
+            body = encode_batch(piece)
+            self._outbox.append(body, rows)
+            size += len(body)
+        return size
+
+    def _append(self, message: Message) -> int:
+        limit = MAX_REQUEST_BYTES - 2 * _SEQUENCE_BYTES
+        parts = split_description(message, limit) if isinstance(message, RunDescription) else (message,)
+        size = 0
+        for part in parts:
+            body = encode_message(part)
+            if len(body) > MAX_REQUEST_BYTES - _SEQUENCE_BYTES:
+                self._drops.add("oversized", 1, f"a {type(part).__name__} exceeds {MAX_REQUEST_BYTES} bytes")
+                continue
+            self._outbox.append(body, 0)
+            size += len(body)
+        return size
+
+    def _report_drops(self, now: bool = False) -> None:
+        reachable = self._uplink is not None and self._uplink.registered
+        due = reachable and time.monotonic() - self._last_report >= _DROP_REPORT_INTERVAL
+        if not (now or due):
+            return
+        self._last_report = time.monotonic()
+        for reason, rows in self._drops.take_unreported().items():
+            step = self._buffer.last_step
+            self._append(RunEvent(time=time.time(), step=step, dropped=Dropped(reason=reason, rows=rows)))
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:
+            if not self._complained:
+                self._complained = True
+                _LOGGER.warning(
+                    "run %s: an error inside Paramedic: %s: %s; the training is not affected",
+                    self._label,
+                    type(error).__name__,
+                    error,
+                )
+                _LOGGER.debug("run %s: its traceback", self._label, exc_info=True)
+            self._recover()
+
+    def _recover(self) -> None:
+        try:
+            if self._uplink is not None:
+                self._uplink.postpone()
+        except Exception:
+            _LOGGER.debug("run %s: cannot drop the connection", self._label, exc_info=True)
+        self._done.wait(FLUSH_INTERVAL)  # whatever it was, it must not spin
+
+    @staticmethod
+    def _reserve(closing: _Closing) -> float:
+        remaining = closing.deadline - time.monotonic()
+        return min(_CLOSING_RESERVE * remaining, _MAX_CLOSING_RESERVE)
