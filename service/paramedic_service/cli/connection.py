@@ -1,19 +1,26 @@
 """The connection to a service: options that name it, calls, and what to say when it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import grpc
 import typer
+from paramedic.settings import DEFAULT_URL, resolve_endpoint
+from paramedic.transport import Endpoint
 from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc, finding_pb2, run_pb2
 
 from paramedic_service.cli.output import fail
 
 Url = Annotated[
-    str,
-    typer.Option(envvar="PARAMEDIC_URL", help="Where the service listens: HOST:PORT, or grpcs://HOST:PORT for TLS."),
+    str | None,
+    typer.Option(
+        envvar="PARAMEDIC_URL",
+        help="Where the service listens: HOST:PORT, or grpcs://HOST:PORT for TLS.",
+        show_default=DEFAULT_URL,
+    ),
 ]
 Token = Annotated[
     str | None,
@@ -27,8 +34,6 @@ TlsCa = Annotated[
         help="PEM file with the authority behind the service's certificate; implies TLS.",
     ),
 ]
-
-DEFAULT_URL = "127.0.0.1:50051"
 
 # What one answer may take, seconds.
 _TIMEOUT = 10.0
@@ -68,6 +73,10 @@ class Service:
                 return
             request.page_token = page.next_page_token
 
+    def telemetry(self, request: diagnosis_pb2.GetTelemetryRequest) -> Sequence[diagnosis_pb2.Series]:
+        """Returns signals of a run."""
+        return self._stub.GetTelemetry(request, **self._call()).series
+
     def watch(self, request: diagnosis_pb2.WatchFindingsRequest) -> Iterator[finding_pb2.Finding]:
         """Yields changes of findings from now on, for as long as the service is there."""
         for answer in self._stub.WatchFindings(request, metadata=self._metadata):
@@ -78,32 +87,28 @@ class Service:
 
 
 @contextmanager
-def connect(url: str, token: str | None, tls: bool, tls_ca: Path | None) -> Iterator[Service]:
+def connect(url: str | None, token: str | None, tls: bool, tls_ca: Path | None) -> Iterator[Service]:
     """Opens a connection; a call that fails inside the block ends the command with one line that says what to do."""
-    scheme, _, address = url.rpartition("://")
-    if scheme not in ("", "grpc", "grpcs"):
-        fail(f"{url} is not an address of a service; write HOST:PORT, or grpcs://HOST:PORT for TLS", 2)
+    where = endpoint(url, token, tls, tls_ca)
     options = [("grpc.max_receive_message_length", _MAX_ANSWER_BYTES)]
-    if tls or tls_ca is not None or scheme == "grpcs":
-        credentials = grpc.ssl_channel_credentials(_read(tls_ca))
-        channel = grpc.secure_channel(address, credentials, options)
+    if where.tls:
+        channel = grpc.secure_channel(where.target, grpc.ssl_channel_credentials(where.authority), options)
     else:
-        channel = grpc.insecure_channel(address, options)
-    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        channel = grpc.insecure_channel(where.target, options)
     with channel:
         try:
-            yield Service(channel, metadata)
+            yield Service(channel, where.metadata)
         except grpc.RpcError as error:
-            fail(_explanation(error, address), 1 if error.code() is grpc.StatusCode.NOT_FOUND else 2)
+            fail(_explanation(error, where.target), 1 if error.code() is grpc.StatusCode.NOT_FOUND else 2)
 
 
-def _read(authority: Path | None) -> bytes | None:
-    if authority is None:
-        return None
+def endpoint(url: str | None, token: str | None, tls: bool, tls_ca: Path | None) -> Endpoint:
+    """Returns where the service is, by the client's own reading; ends the command when that makes no sense."""
     try:
-        return authority.read_bytes()
-    except OSError as error:
-        fail(f"cannot read the certificate authority {authority}: {error.strerror}", 2)
+        found = resolve_endpoint(url, token, tls_ca)
+    except ValueError as error:
+        fail(str(error), 2)
+    return replace(found, tls=found.tls or tls)
 
 
 def _explanation(error: grpc.RpcError, address: str) -> str:

@@ -35,7 +35,7 @@ def findings(
         typer.Option("--watch", help="Show changes as they happen; JSON is then one line each."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
-    url: connection.Url = connection.DEFAULT_URL,
+    url: connection.Url = None,
     token: connection.Token = None,
     tls: connection.Tls = False,
     tls_ca: connection.TlsCa = None,
@@ -53,7 +53,7 @@ def findings(
                     resolved = finding.change == finding_pb2.FINDING_CHANGE_RESOLVED
                     if rule in (None, finding.rule) and not (open_only and resolved):
                         _print_change(finding, as_json)
-                output.fail(f"the service at {url} ended the watch; watch again to go on", 2)
+                output.fail("the service ended the watch; watch again to go on", 2)
             return
         found = list(
             service.findings(

@@ -31,7 +31,7 @@ def runs(
     project: Annotated[str | None, typer.Option(help="List only this project.")] = None,
     state: Annotated[State | None, typer.Option(help="List only runs in this state.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
-    url: connection.Url = connection.DEFAULT_URL,
+    url: connection.Url = None,
     token: connection.Token = None,
     tls: connection.Tls = False,
     tls_ca: connection.TlsCa = None,
