@@ -43,7 +43,11 @@ class Server:
     Args:
         settings: What it may do, and where it listens.
         web: Builds what HTTP serves; None serves no HTTP.
+        store: Where runs are kept, closed with the server; None opens the one that the settings name.
         clock: Service clock, seconds since the Unix epoch.
+
+    Raises:
+        StoreError: The store cannot be opened.
 
     Attributes:
         ingest: The runs in memory.
@@ -62,11 +66,12 @@ class Server:
         settings: Settings,
         *,
         web: ApplicationFactory | None = None,
+        store: Store | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self.instruments = Instruments()
-        self._store = open_store(settings.store_url)
+        self._store = open_store(settings.store_url) if store is None else store
         self.ingest = IngestService(self._store, settings, self.instruments, clock)
         self._health = health.aio.HealthServicer()
         self._grpc = self._build_grpc()
