@@ -1,5 +1,6 @@
 """The `paramedic` command."""
 
+import os
 import sys
 
 
@@ -8,6 +9,8 @@ def main() -> None:
 
     The client installs this script too, without what it needs: then it says what to install.
     """
+    # Errors of a connection are told in our words; grpc's own log would tell them again, in its.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from paramedic_service.cli.commands import app
     except ModuleNotFoundError as error:

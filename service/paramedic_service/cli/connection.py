@@ -77,10 +77,17 @@ class Service:
         """Returns signals of a run."""
         return self._stub.GetTelemetry(request, **self._call()).series
 
-    def watch(self, request: diagnosis_pb2.WatchFindingsRequest) -> Iterator[finding_pb2.Finding]:
-        """Yields changes of findings from now on, for as long as the service is there."""
-        for answer in self._stub.WatchFindings(request, metadata=self._metadata):
-            yield answer.finding
+    @contextmanager
+    def watch(self, request: diagnosis_pb2.WatchFindingsRequest) -> Iterator[Iterator[finding_pb2.Finding]]:
+        """Watches findings; inside the block, every change is yielded by the iterator, until the service ends it."""
+        call = self._stub.WatchFindings(request, metadata=self._metadata)
+        try:
+            call.initial_metadata()  # comes when the service has begun to watch, or the call has failed
+            if not call.is_active():
+                next(call, None)  # raises what it failed with
+            yield (answer.finding for answer in call)
+        finally:
+            call.cancel()
 
     def _call(self) -> dict[str, Any]:
         return {"timeout": _TIMEOUT, "metadata": self._metadata}

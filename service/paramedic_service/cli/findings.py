@@ -1,6 +1,7 @@
 """`paramedic findings`: what was found, or what is being found now."""
 
 import contextlib
+import sys
 from enum import Enum
 from typing import Annotated
 
@@ -47,13 +48,7 @@ def findings(
     with connection.connect(url, token, tls, tls_ca) as service:
         if watch:
             request = diagnosis_pb2.WatchFindingsRequest(project=project, run_id=run, min_severity=least)
-            # Interrupting is how a watch ends.
-            with contextlib.suppress(KeyboardInterrupt):
-                for finding in service.watch(request):
-                    resolved = finding.change == finding_pb2.FINDING_CHANGE_RESOLVED
-                    if rule in (None, finding.rule) and not (open_only and resolved):
-                        _print_change(finding, as_json)
-                output.fail("the service ended the watch; watch again to go on", 2)
+            _watch(service, request, rule, open_only, as_json)
             return
         found = list(
             service.findings(
@@ -66,6 +61,23 @@ def findings(
         output.print_json({"findings": [document(finding) for finding in found]})
     else:
         print_findings(found)
+
+
+def _watch(
+    service: connection.Service,
+    request: diagnosis_pb2.WatchFindingsRequest,
+    rule: str | None,
+    open_only: bool,
+    as_json: bool,
+) -> None:
+    # Interrupting is how a watch ends.
+    with contextlib.suppress(KeyboardInterrupt), service.watch(request) as changes:
+        sys.stderr.write("watching for changes; Ctrl-C ends it\n")
+        for finding in changes:
+            resolved = finding.change == finding_pb2.FINDING_CHANGE_RESOLVED
+            if rule in (None, finding.rule) and not (open_only and resolved):
+                _print_change(finding, as_json)
+        output.fail("the service ended the watch; watch again to go on", 2)
 
 
 def _print_change(finding: finding_pb2.Finding, as_json: bool) -> None:
