@@ -1,0 +1,20 @@
+"""Keras models, optimizers, losses and fits in neutral terms."""
+
+from paramedic.describe.keras.losses import loss_configs
+from paramedic.describe.keras.model import model_config
+from paramedic.describe.keras.optimizers import optimizer_config, optimizers_of
+from paramedic.describe.keras.tensors import tensor_table
+from paramedic.describe.keras.training import FitArguments, array_profiles, environment, fit_arguments, training_config
+
+__all__ = [
+    "FitArguments",
+    "array_profiles",
+    "environment",
+    "fit_arguments",
+    "loss_configs",
+    "model_config",
+    "optimizer_config",
+    "optimizers_of",
+    "tensor_table",
+    "training_config",
+]

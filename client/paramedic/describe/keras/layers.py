@@ -1,0 +1,45 @@
+"""The layers of a Keras model, those of nested models in place."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the path and the layer of every layer that is not itself a model, in forward order.
+
+    A layer that is used in several places appears once, where it stands first. Layers of a subclassed model come in
+    the order in which it assigned them, which is all that Keras knows before the model is traced.
+
+    Args:
+        model: A keras.Model.
+        path: Path of the model within the outermost one; empty for that one.
+    """
+    yield from _walk(model, path, set())
+
+
+def _walk(model: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        place = f"{path}/{layer.name}" if path else layer.name
+        if isinstance(layer, keras.Model):
+            yield from _walk(layer, place, seen)
+        else:
+            yield place, layer
+
+
+def unique(names: list[str], limit: int) -> list[str]:
+    """Returns the names cut to a length, with a number appended to those that are there already."""
+    seen: set[str] = set()
+    result = []
+    for name in names:
+        candidate, number = name[-limit:], 1
+        while candidate in seen:
+            number += 1
+            candidate = f"{name[-(limit - 8) :]}#{number}"
+        seen.add(candidate)
+        result.append(candidate)
+    return result

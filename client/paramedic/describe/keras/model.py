@@ -1,0 +1,148 @@
+"""A Keras model in neutral terms."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from paramedic.describe.keras.layers import unique, walk
+from paramedic.describe.settings import settings
+from paramedic.v1.description_pb2 import LayerConfig, ModelConfig
+
+_MAX_NAME = 512
+# Said by fields of their own, or not worth saying of a layer.
+_SAID_ELSEWHERE = frozenset({"name", "trainable", "activation", "units", "filters", "batch_shape", "build_config"})
+
+
+def model_config(model: Any) -> ModelConfig:
+    """Describes a model: its layers in forward order, their sizes, and Keras's own JSON where it has one.
+
+    Args:
+        model: A keras.Model, built or not; shapes and sizes of what is not built are omitted.
+    """
+    placed = list(walk(model))
+    names = unique([path for path, _ in placed], _MAX_NAME)
+    name_of = {id(layer): name for name, (_, layer) in zip(names, placed, strict=True)}
+    feeds = _feeds(model, name_of)
+    config = ModelConfig(
+        name=model.name,
+        trainable_parameters=_elements(model.trainable_weights),
+        frozen_parameters=_elements(model.non_trainable_weights),
+        framework_json=_framework_json(model),
+    )
+    before = None
+    for name, (_, layer) in zip(names, placed, strict=True):
+        inputs = feeds.get(name, [])
+        config.layers.append(_layer_config(name, layer, [] if inputs == [before] else inputs))
+        before = name
+    return config
+
+
+def _layer_config(name: str, layer: Any, inputs: list[str]) -> LayerConfig:
+    reported = _reported(layer)
+    config = LayerConfig(
+        name=name,
+        kind=type(layer).__name__,
+        activation=_activation(layer),
+        input_shape=_input_shape(layer),
+        output_shape=_symbolic_shape(layer, "output"),
+        parameters=_elements(layer.weights),
+        frozen=not layer.trainable,
+        inputs=inputs,
+        settings=settings(reported, without=_SAID_ELSEWHERE),
+    )
+    width = reported.get("units", reported.get("filters"))
+    if isinstance(width, int):
+        config.units = width
+    return config
+
+
+def _reported(layer: Any) -> Mapping[str, Any]:
+    try:
+        config: Mapping[str, Any] = layer.get_config()
+    except Exception:  # whatever a custom layer's get_config raises: a description is never worth a training
+        return {}
+    return config
+
+
+def _framework_json(model: Any) -> str:
+    try:
+        return str(model.to_json())
+    except Exception:  # subclassed models raise whatever they like
+        return ""
+
+
+def _activation(layer: Any) -> str:
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return ""
+    return str(getattr(activation, "__name__", "") or getattr(activation, "name", "") or type(activation).__name__)
+
+
+def _elements(variables: list[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _input_shape(layer: Any) -> list[int]:
+    shape = _symbolic_shape(layer, "input")
+    if shape:
+        return shape
+    # A layer of a subclassed model has no symbolic input, but it knows what it was built for.
+    built_for = (layer.get_build_config() or {}).get("input_shape") if layer.built else None
+    return _dimensions(built_for)
+
+
+def _symbolic_shape(layer: Any, end: str) -> list[int]:
+    try:
+        return _dimensions(getattr(layer, end).shape)
+    except (AttributeError, ValueError):  # not called symbolically, called more than once, or several tensors
+        return []
+
+
+def _dimensions(shape: Any) -> list[int]:
+    if not isinstance(shape, list | tuple) or not all(size is None or isinstance(size, int) for size in shape):
+        return []
+    return [-1 if size is None else size for size in shape]
+
+
+def _feeds(model: Any, name_of: Mapping[int, str]) -> dict[str, list[str]]:
+    """Returns the names of the layers that feed each layer, as far as the model is a graph of layers."""
+    feeds: dict[str, list[str]] = {}
+    _add_feeds(model, name_of, [], feeds)
+    return feeds
+
+
+def _add_feeds(model: Any, name_of: Mapping[int, str], outer: list[str], feeds: dict[str, list[str]]) -> None:
+    """Adds the layers of one model; `outer` feeds its inputs."""
+    graph = getattr(model, "_functional", None) or model  # a Sequential keeps its graph there
+    by_depth: Mapping[int, list[Any]] = getattr(graph, "_nodes_by_depth", {})
+    for depth in sorted(by_depth, reverse=True):  # the outputs are at depth 0
+        for node in by_depth[depth]:
+            layer = node.operation
+            sources = _sources(node, name_of, outer)
+            if isinstance(layer, keras.Model):
+                _add_feeds(layer, name_of, sources, feeds)
+            elif id(layer) in name_of:
+                known = feeds.setdefault(name_of[id(layer)], [])
+                known += [name for name in sources if name not in known]
+
+
+def _sources(node: Any, name_of: Mapping[int, str], outer: list[str]) -> list[str]:
+    """Returns the layers whose outputs enter a node of the graph."""
+    if isinstance(node.operation, keras.layers.InputLayer):
+        return outer
+    return list(dict.fromkeys(name for parent in node.parent_nodes for name in _ends(parent, name_of, outer)))
+
+
+def _ends(node: Any, name_of: Mapping[int, str], outer: list[str]) -> list[str]:
+    """Returns the layers that a node's outputs come from.
+
+    That is the layer itself, or the last ones of a nested model; an operation that is no layer passes on what feeds it.
+    """
+    operation = node.operation
+    if isinstance(operation, keras.Model):
+        history = [tensor._keras_history for tensor in operation.outputs or []]
+        return [name for op, index, _ in history for name in _ends(op._inbound_nodes[index], name_of, outer)]
+    name = name_of.get(id(operation))
+    return _sources(node, name_of, outer) if name is None else [name]

@@ -1,0 +1,107 @@
+"""The arguments of a Keras fit, its data, and where it runs."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from paramedic.description import initial_description
+from paramedic.v1.description_pb2 import ArrayProfile, Environment, TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class FitArguments:
+    """What a fit was asked to do, as far as is known.
+
+    Attributes:
+        batch_size: Samples a step.
+        samples: Training samples.
+        validated: Whether validation data was given.
+    """
+
+    batch_size: int | None = None
+    samples: int | None = None
+    validated: bool = False
+
+
+def fit_arguments(model: Any) -> FitArguments:
+    """Reads the arguments of the fit that is calling.
+
+    Keras hands callbacks the numbers of epochs and steps and nothing else, so this looks into the frame of the fit
+    that stands below on the stack. Where there is none, or it looks different, nothing is known.
+
+    Args:
+        model: The model whose fit it is.
+    """
+    frame = _fit_frame(model)
+    if frame is None:
+        return FitArguments()
+    local = frame.f_locals
+    adapter = getattr(local.get("epoch_iterator"), "data_adapter", None)
+    batch_size = getattr(adapter, "batch_size", None)
+    samples = getattr(adapter, "_num_samples", None)
+    return FitArguments(
+        batch_size=int(batch_size) if batch_size else None,
+        samples=int(samples) if samples else None,
+        validated=local.get("validation_data") is not None,
+    )
+
+
+def training_config(
+    model: Any, arguments: FitArguments, epochs: int | None, steps_per_epoch: int | None, metrics: Sequence[str] = ()
+) -> TrainingConfig:
+    """Describes a fit.
+
+    Args:
+        model: The keras.Model.
+        arguments: As read from the fit.
+        epochs: Epochs asked for; None when unknown.
+        steps_per_epoch: Steps an epoch; None when unknown.
+        metrics: Names of what is reported beside the loss.
+    """
+    return TrainingConfig(
+        batch_size=arguments.batch_size,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        metrics=metrics,
+        validated=arguments.validated,
+        precision=model.dtype_policy.name,
+    )
+
+
+def array_profiles(structure: Any) -> list[ArrayProfile]:
+    """Describes the inputs or targets of a step.
+
+    Args:
+        structure: A tensor, or a dict, list or tuple of tensors, or None; symbolic tensors will do.
+    """
+    profiles = []
+    for path, tensor in keras.tree.flatten_with_path(structure):
+        if tensor is None:
+            continue
+        rank = tensor.shape.rank
+        shape = [] if rank is None else [-1, *(-1 if size is None else size for size in tensor.shape[1:])]
+        profiles.append(ArrayProfile(name="/".join(map(str, path)), shape=shape[: rank or 0], dtype=tensor.dtype.name))
+    return profiles
+
+
+def environment() -> Environment:
+    """Describes this process, Keras and the accelerators that TensorFlow sees."""
+    known = initial_description(None).environment
+    known.framework = "keras"
+    known.framework_version = f"{keras.__version__} (tensorflow {tf.__version__})"
+    known.devices.extend(device.name for device in tf.config.list_physical_devices() if device.device_type != "CPU")
+    return known
+
+
+def _fit_frame(model: Any) -> FrameType | None:
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is model:
+            return frame
+        frame = frame.f_back
+    return None

@@ -1,0 +1,20 @@
+"""Keras: a callback that reports every step of a fit.
+
+Example:
+    >>> import paramedic
+    >>> from paramedic.integrations.keras import Monitor
+    >>> run = paramedic.init("digits")
+    >>> model.fit(x, y, callbacks=[Monitor(run)])
+"""
+
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "paramedic.integrations.keras records inside TensorFlow's train step, but Keras runs on "
+        f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow, or log from your own loop with run.log()"
+    )
+
+from paramedic.integrations.keras.monitor import Monitor
+
+__all__ = ["Monitor"]

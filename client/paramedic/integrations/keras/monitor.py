@@ -1,0 +1,278 @@
+"""The callback."""
+
+import atexit
+import functools
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeAlias
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import paramedic
+from paramedic.describe.keras import optimizers_of
+from paramedic.findings import SEVERITIES
+from paramedic.integrations.keras.description import FitDescription
+from paramedic.integrations.keras.recorder import Recorder, Traced
+from paramedic.run import FINISH_TIMEOUT, Run
+from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
+from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingBegan, TrainingEnded
+
+_LOG = logging.getLogger("paramedic")
+_Arguments = ParamSpec("_Arguments")
+_Method: TypeAlias = Callable[Concatenate["Monitor", _Arguments], None]
+
+# Slow steps are fetched before there are many of them, so that a finding comes while it still matters. Seconds.
+_MAX_DELAY = 1.0
+# How a train function says that an epoch is over.
+_DATA_ENDED = (StopIteration, tf.errors.OutOfRangeError)
+
+
+class FitAbandonedError(Exception):
+    """Stands for an exception that left a fit unseen; it is reported, never raised."""
+
+
+def _guarded(method: _Method[_Arguments]) -> _Method[_Arguments]:
+    """Keeps what goes wrong in a method of the Monitor from the training, and the Monitor from going on."""
+
+    @functools.wraps(method)
+    def guarded(self: "Monitor", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
+        if self._off:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except Exception as problem:
+            self._switch_off(problem)
+
+    return guarded
+
+
+class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Reports every step of a fit: loss, metrics, learning rate, and the norms of gradients, weights and updates.
+
+    Norms are computed inside the compiled train step and wait on the device until they are fetched, many steps at a
+    time; no step waits for them. The weights after training are the same, to the bit, as without the Monitor. Nothing
+    that goes wrong in here reaches the training: it is logged once, and the fit goes on without being monitored.
+
+    Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update.
+    Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-22 as zero. What
+    a train step of one's own does to an optimizer inside a `tf.cond` or `tf.while_loop` is not seen, and a fit over
+    several replicas (tf.distribute) is not monitored.
+
+    An exception that ends the training is reported. Keras tells callbacks nothing of one, so the Monitor sees those
+    that leave the train step, which includes the input pipeline. One that is raised elsewhere, in validation or in
+    another callback, is reported by the run when it ends the process or leaves the run's `with` block; where neither
+    happens, the next fit reports that the one before was abandoned.
+
+    Example:
+        >>> run = paramedic.init("digits")
+        >>> model.fit(x, y, epochs=5, callbacks=[Monitor(run, stop_on="critical")])
+        >>> run.findings
+    """
+
+    # Keras runs the batch hooks of all callbacks in a thread beside the training unless one of them objects. This one
+    # does nothing in them that the thread could disturb.
+    async_safe = True
+
+    def __init__(
+        self,
+        run: Run | None = None,
+        *,
+        project: str | None = None,
+        name: str | None = None,
+        every: int = 64,
+        stop_on: str | None = None,
+    ) -> None:
+        """Prepares to monitor the fits it is given to.
+
+        Args:
+            run: The run to report to; its owner closes it. Omitted: each fit is a run of its own, which the Monitor
+                opens when the fit begins and closes when it ends.
+            project: Project of the runs that the Monitor opens.
+            name: Name, for people, of the runs that the Monitor opens.
+            every: Steps between two fetches, at least 1. Slow steps are fetched once a second.
+            stop_on: "critical", "warning" or "info": ends the training at the next step once there is an open finding
+                that is at least so severe. Omitted: only when the run was opened with a `stop_on` of its own.
+
+        Raises:
+            ValueError: An argument makes no sense, or there is neither a run nor a project.
+        """
+        super().__init__()
+        if (run is None) == (project is None):
+            raise ValueError("give the Monitor either a run to report to, or the project of the runs it is to open")
+        if every < 1:
+            raise ValueError(f"every: expected a number of steps, at least 1, got {every}")
+        if stop_on is not None and stop_on not in SEVERITIES:
+            raise ValueError(f"stop_on: expected one of {', '.join(map(repr, SEVERITIES))} or None, got {stop_on!r}")
+        self._run = run
+        self._project = project
+        self._name = name
+        self._every = every
+        self._stop_on = None if stop_on is None else SEVERITIES[stop_on]
+        self._recorder: Recorder | None = None
+        self._description: FitDescription | None = None
+        self._plain: Any = None
+        self._fitting = False
+        self._armed = False
+        self._off = False
+        self._step = 0
+        self._times: list[float] = []
+        self._fetched_at = 0.0
+
+    @_guarded
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002  (Keras passes it)
+        """Describes the fit and puts the recording train function in place."""
+        if self._fitting:
+            self._fetch()
+            self._leave(FitAbandonedError("an exception outside of the train step ended the fit before this one"))
+        model = self.model
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            _LOG.warning("a fit over %d replicas is not monitored: its norms cannot be read in one place", replicas)
+            return
+        if self._project is not None:
+            self._run = paramedic.init(self._project, self._name)
+            self._step = 0
+        self._step = max([self._step, *(int(each.iterations) for each in optimizers_of(model).values())])
+        self._description = FitDescription(model, self.params)
+        self._reporting.describe(self._description.at_begin())
+        self._reporting.event(TrainingBegan(), self._step or None)
+        self._install(model)
+        self._times.clear()
+        self._fetched_at = time.time()
+        self._fitting = True
+        atexit.register(self._at_exit)
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+        """Says that the call of the train function that follows belongs to this fit."""
+        self._armed = True
+
+    @_guarded
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Reports the steps so far, what validation measured, and the end of the epoch."""
+        if not self._fitting:
+            return
+        self._fetch()
+        columns = {key: ([value], None) for key, value in (logs or {}).items() if key.startswith("val_")}
+        if columns and self._step > 0:
+            self._reporting.log_rows([self._step], [time.time()], columns)
+        self._reporting.event(EpochEnded(epoch=epoch), self._step or None)
+
+    @_guarded
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+        """Reports the rest and leaves the model as it was."""
+        if self._fitting:
+            self._fetch()
+            self._leave(None)
+
+    @property
+    def _reporting(self) -> Run:
+        assert self._run is not None, "a run is opened when a fit begins"
+        return self._run
+
+    def _install(self, model: Any) -> None:
+        if model.train_function == self._train_function:  # left behind by an abandoned fit
+            model.train_function = self._plain
+        self._plain = model.train_function
+        if self._recorder is None or not self._recorder.serves(model):
+            capacity = self._every + model.steps_per_execution - 1
+            self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off)
+        elif self._recorder.traced is not None:
+            self._on_traced(self._recorder.traced)
+        model.train_function = self._train_function
+
+    def _train_function(self, iterator: Any) -> Any:
+        """Stands in for the model's train function during a fit; what it returns and raises is that one's."""
+        recorder = self._recorder
+        if self._off or not self._armed or recorder is None:
+            # A fit that was left by an exception elsewhere never took this away; what runs now is not for it to see.
+            return self._plain(iterator)
+        self._armed = False
+        try:
+            logs = recorder.run(iterator)
+            self._step_ended(recorder)
+        except _DATA_ENDED:
+            raise
+        except BaseException as error:
+            self._training_failed(error)
+            raise
+        return logs
+
+    @_guarded
+    def _step_ended(self, recorder: Recorder) -> None:
+        now = time.time()
+        self._times.append(now)
+        steps = len(self._times) * recorder.model.steps_per_execution
+        if steps >= self._every or now - self._fetched_at >= _MAX_DELAY:
+            self._fetch()
+        if self._should_stop():
+            recorder.model.stop_training = True
+
+    @_guarded
+    def _training_failed(self, error: BaseException) -> None:
+        self._fetch()
+        self._leave(error)
+
+    @_guarded
+    def _at_exit(self) -> None:
+        # The process ends within a fit. What ended it is for the run to say; the last steps are still on the device.
+        self._fetch()
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Ends the fit: gives the model its own train function back, and says how the fit ended."""
+        self._fitting = False
+        atexit.unregister(self._at_exit)
+        self._restore()
+        if error is None:
+            self._reporting.event(TrainingEnded(), self._step or None)
+        if self._project is not None:
+            self._reporting.begin_finish(error, FINISH_TIMEOUT)  # says the error, and does not wait
+        elif error is not None:
+            self._reporting.error(error, self._step or None)
+
+    def _restore(self) -> None:
+        if self._recorder is not None and self._recorder.model.train_function == self._train_function:
+            self._recorder.model.train_function = self._plain
+
+    def _switch_off(self, problem: Exception) -> None:
+        if self._off:
+            return
+        self._off = True
+        _LOG.warning("the Keras monitor met a problem and is off; the training goes on without it", exc_info=problem)
+        self._restore()
+
+    def _fetch(self) -> None:
+        """Moves the steps on the device to the run; waits for the last of them."""
+        assert self._recorder is not None
+        times, self._times = self._times, []
+        self._fetched_at = time.time()
+        recorded = self._recorder.fetch()
+        if recorded is None:
+            return
+        steps = self._step + 1 + np.arange(recorded.count)
+        # Steps of one execution share the time at which it returned; only a last one can be shorter than the others.
+        executions = np.arange(recorded.count) // self._recorder.model.steps_per_execution
+        clock = np.array([*times, self._fetched_at])[np.minimum(executions, len(times))]
+        self._step += recorded.count
+        blocks = {
+            "gradient_norm": (recorded.gradient_norms, None),
+            "weight_norm": (recorded.weight_norms, None),
+            "update_norm": (recorded.update_norms, None),
+        }
+        scalars = {name: (values, None) for name, values in recorded.scalars.items()}
+        self._reporting.log_rows(steps, clock, scalars, blocks if recorded.gradient_norms.size else {})
+
+    def _on_traced(self, traced: Traced) -> None:
+        assert self._description is not None
+        self._reporting.describe(self._description.when_traced(traced))
+
+    def _should_stop(self) -> bool:
+        run = self._reporting
+        if run.should_stop:
+            return True
+        threshold = self._stop_on
+        if threshold is None:
+            return False
+        return any(each.severity >= threshold and each.change != FINDING_CHANGE_RESOLVED for each in run.findings)

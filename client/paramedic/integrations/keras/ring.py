@@ -1,0 +1,46 @@
+"""Rows of numbers, written inside a compiled step and fetched from time to time."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+
+class Ring:
+    """Rows on the device that the last step ran on.
+
+    A write is a few operations of the graph on scalars and one row, and nothing waits for it: the host learns of the
+    rows when it fetches them.
+    """
+
+    def __init__(self, capacity: int, width: int) -> None:
+        """Makes an empty ring.
+
+        Args:
+            capacity: Rows that can be written between two fetches.
+            width: Numbers a row.
+        """
+        with tf.init_scope():  # it is made while the first step is traced, and outlives the trace
+            self._rows = tf.Variable(tf.zeros([capacity, width], tf.float32), trainable=False)
+            self._count = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+            self._one = tf.ones([], tf.int64)
+            self._capacity = tf.constant(capacity, tf.int64)
+
+    def write(self, row: Any) -> None:
+        """Adds a row in the graph that is being built, or at once when there is none.
+
+        Args:
+            row: Tensor float32 [width].
+        """
+        count = tf.raw_ops.ReadVariableOp(resource=self._count.handle, dtype=tf.int64)
+        # Rows beyond the capacity would be a mistake of ours, and must not become an error in the training.
+        place = tf.raw_ops.FloorMod(x=count, y=self._capacity)
+        tf.raw_ops.ResourceScatterUpdate(resource=self._rows.handle, indices=place, updates=row)
+        tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=self._one)
+
+    def fetch(self) -> npt.NDArray[np.float32]:
+        """Returns the rows since the last fetch, float32 [rows, width]; waits for the steps that write them."""
+        rows = self._rows.numpy()[: int(self._count.numpy())].copy()
+        self._count.assign(tf.zeros([], tf.int64))
+        return np.asarray(rows, np.float32)
