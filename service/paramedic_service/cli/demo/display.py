@@ -1,0 +1,81 @@
+"""What the demo shows: the trainings as they run, what a scrape would show, and the verdicts."""
+
+from collections.abc import Sequence
+
+from paramedic.v1.finding_pb2 import Finding
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from paramedic_service.cli.demo.training import Training
+from paramedic_service.cli.findings_table import row
+from paramedic_service.cli.output import printable
+from paramedic_service.metrics import families
+
+_SCRAPED = (families.STEP, families.LOSS, families.GRADIENT_NORM, families.FINDINGS)
+
+
+class Display:
+    """A live line a training, and findings above them."""
+
+    def __init__(self, console: Console, trainings: Sequence[Training]) -> None:
+        self._console = console
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            console=console,
+            # A pipe gets the findings and the table only.
+            disable=not console.is_terminal,
+        )
+        self._tasks = {
+            training.name: self.progress.add_task(training.name, total=None, status="starting")
+            for training in trainings
+        }
+
+    def update(self, training: Training) -> None:
+        """Shows how a training stands now."""
+        status = "starting"
+        if training.last_step is not None:
+            loss = "" if training.loss is None else f"loss {training.loss:.4g}"
+            status = f"step {training.last_step}  {loss}"
+        self.progress.update(
+            self._tasks[training.name],
+            total=training.steps,
+            completed=0 if training.last_step is None else training.last_step + 1,
+            status=status + ("  done" if training.process.exit_status == 0 else ""),
+        )
+
+    def finding(self, finding: Finding) -> None:
+        """Shows a finding that has just come."""
+        cells = (cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row(finding))
+        self.progress.console.print(*cells, sep="  ")
+
+
+def show_scrape(console: Console, exposition: str, trainings: Sequence[Training]) -> None:
+    """Shows the lines on the demo's runs."""
+    labels = [f'run="{training.run.id}"' for training in trainings]
+    names = tuple(f"{family.name}{{" for family in _SCRAPED)
+    console.print("\nA scrape of /metrics shows, among others:", style="bold")
+    for line in exposition.splitlines():
+        if line.startswith(names) and any(label in line for label in labels):
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def show_verdicts(console: Console, trainings: Sequence[Training]) -> None:
+    """Shows one table with a line a training."""
+    table = Table("training", "expected", "found", "verdict", "found at step", title="Paramedic's findings")
+    for training in trainings:
+        verdict = training.verdict
+        found = sorted(verdict.found, key=lambda rule: verdict.found[rule])
+        table.add_row(
+            training.name,
+            training.expectation.fault,
+            ", ".join(found) or "nothing",
+            Text("not as expected", style="bold red") if training.complaints else Text("as expected", style="green"),
+            "-" if verdict.found_at is None else str(verdict.found_at),
+        )
+    console.print()
+    console.print(table)
