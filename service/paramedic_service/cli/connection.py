@@ -49,6 +49,10 @@ class Service:
         self._stub = diagnosis_pb2_grpc.DiagnosisServiceStub(channel)
         self._metadata = metadata
 
+    def ping(self) -> None:
+        """Returns when the service has answered a call."""
+        self._stub.ListRules(diagnosis_pb2.ListRulesRequest(), **self._call())
+
     def runs(self, project: str | None, state: run_pb2.RunState.ValueType | None) -> Iterator[run_pb2.Run]:
         """Yields runs, newest first."""
         request = diagnosis_pb2.ListRunsRequest(project=project, state=state, page_size=_PAGE)
