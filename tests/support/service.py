@@ -211,6 +211,10 @@ async def eventually(satisfied: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
+    import logging
+
+    from paramedic_service.logging import configure_logging
     from paramedic_service.server import serve
 
+    configure_logging(logging.WARNING)
     asyncio.run(serve(settings_in(Path(sys.argv[1])), started=lambda server: print(server.grpc_port, flush=True)))
