@@ -17,6 +17,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryResponse
 
 STEPS, TENSORS = 64, 100

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
 from paramedic.v1.diagnosis_pb2_grpc import DiagnosisServiceStub
 from paramedic.v1.finding_pb2 import Finding
 from paramedic.v1.run_pb2 import RunIdentity
@@ -117,7 +118,10 @@ class Reporter:
             code = await self.call.code()
             if code is not grpc.StatusCode.OK:
                 raise grpc.aio.AioRpcError(
-                    code, await self.call.initial_metadata(), await self.call.trailing_metadata(), await self.call.details()
+                    code,
+                    await self.call.initial_metadata(),
+                    await self.call.trailing_metadata(),
+                    await self.call.details(),
                 )
             raise EOFError
         match response.WhichOneof("message"):

@@ -1,6 +1,7 @@
 """A service on loopback with a store of its own, for every test."""
 
 import pytest
+
 from support.service import channel_to, serving, settings_in
 
 

@@ -5,6 +5,7 @@ import signal
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from paramedic.v1.diagnosis_pb2 import WatchFindingsRequest
 from support.service import (
     DEADLINE,

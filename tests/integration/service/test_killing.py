@@ -6,6 +6,7 @@ import math
 import random
 
 import grpc
+
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest, ListFindingsRequest
 from support.service import (
     Reporter,

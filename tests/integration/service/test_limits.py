@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+
 from support.service import (
     Reporter,
     batch,

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from support.service import Reporter, batch, description, diagnosis, identity

@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+
 from paramedic.v1.diagnosis_pb2 import GetRunRequest, GetTelemetryRequest, ListFindingsRequest
 from support.service import Reporter, batch, channel_to, description, diagnosis, finish, identity, serving, settings_in
 

@@ -5,8 +5,9 @@ import subprocess
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from paramedic.v1.diagnosis_pb2 import ListRunsRequest
 from pydantic import SecretStr
+
+from paramedic.v1.diagnosis_pb2 import ListRunsRequest
 from support.service import Reporter, channel_to, diagnosis, serving, settings_in
 
 

@@ -2,10 +2,11 @@
 
 import grpc
 import pytest
+
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest, ListFindingsRequest
 from paramedic_service.store.interface import StoreError
 from paramedic_service.store.opening import open_store
-from support.service import Reporter, batch, channel_to, diagnosis, eventually, identity, serving, settings_in
+from support.service import Reporter, batch, diagnosis, eventually, identity, serving, settings_in
 
 
 class FragileStore:

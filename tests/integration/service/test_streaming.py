@@ -5,6 +5,7 @@ import math
 
 import grpc
 import pytest
+
 from paramedic.v1.diagnosis_pb2 import GetRunRequest, GetTelemetryRequest
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest

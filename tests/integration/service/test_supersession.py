@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest
 from support.service import Reporter, batch, diagnosis, identity
 
@@ -43,5 +44,7 @@ async def test_of_streams_that_register_at_once_one_is_left(channel):
             assert outcome.code() is grpc.StatusCode.ABORTED
         else:
             survivors.append(reporter)
-    ended = await asyncio.gather(*(asyncio.wait_for(reporter.call.read(), 1) for reporter in survivors), return_exceptions=True)
+    ended = await asyncio.gather(
+        *(asyncio.wait_for(reporter.call.read(), 1) for reporter in survivors), return_exceptions=True
+    )
     assert sum(isinstance(outcome, TimeoutError) for outcome in ended) == 1

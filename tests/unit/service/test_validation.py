@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from paramedic.v1.run_pb2 import RunIdentity
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.entries import Batch, Description, Finish
