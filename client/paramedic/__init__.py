@@ -8,6 +8,7 @@ for step in range(1000):
 run.finish()
 """
 
+import paramedic.quiet_grpc  # noqa: F401  (before anything else imports grpc)
 from paramedic.initialise import init
 from paramedic.run import Run
 from paramedic.sync import RunSync, SyncReport, sync

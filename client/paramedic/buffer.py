@@ -128,6 +128,13 @@ class RowBuffer:
                 self._set_table([tensor.name for tensor in message.tensors])
             self._enqueue(message, size, 0)
 
+    def refuse_norms(self) -> None:
+        """Takes no norms from here on: the service does not have the tensor table, and would refuse whole batches."""
+        with self.lock:
+            self._close_chunk()
+            self._set_table([])
+            self._shape = (-1,)
+
     def take(self, older_than: float) -> Item | None:
         """Hands over the oldest item; None when there is none.
 

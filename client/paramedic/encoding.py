@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from google.protobuf.message import DecodeError
 
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.telemetry_pb2 import (
@@ -135,14 +134,6 @@ def split_sequence(request: bytes) -> tuple[int, bytes]:
         if byte < 0x80:
             return sequence, request[index + 2 :]
     raise ValueError("a request begins with a sequence that never ends")
-
-
-def count_rows(request: bytes) -> int:
-    """Returns the number of rows in a request; 0 when it carries something else, or cannot be read."""
-    try:
-        return len(StreamTelemetryRequest.FromString(request).batch.steps)
-    except DecodeError:
-        return 0
 
 
 def varint(number: int) -> bytes:

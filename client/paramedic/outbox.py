@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from paramedic.directory_lock import DirectoryInUseError
 from paramedic.drops import Drops
-from paramedic.encoding import MAX_SEQUENCE, count_rows, split_sequence, with_sequence
+from paramedic.encoding import MAX_SEQUENCE, split_sequence, with_sequence
 from paramedic.spool import Spool, has_spool
 
 MEMORY_BYTES = 8 * 1024 * 1024
@@ -148,11 +148,11 @@ class Outbox:
             self._spool.settle(sequence)
             self._spooling = not self._spool.empty
 
-    def reject(self, sequence: int) -> int | None:
+    def reject(self, sequence: int) -> bytes | None:
         """Forgets an entry that is refused, and those before it: answers come in the entries' order.
 
         Returns:
-            Its rows; None when it is not in flight.
+            The entry; None when it is not in flight.
         """
         for position in range(self._sent):
             entry = self._memory[position]
@@ -160,7 +160,7 @@ class Outbox:
                 self.settle(sequence)
                 self.acknowledged -= 1
                 self.refused += 1
-                return entry.rows or count_rows(entry.payload)
+                return entry.payload
         return None
 
     def rewind(self) -> None:

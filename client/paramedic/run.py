@@ -74,7 +74,14 @@ class Run:
         self._uplink: Uplink | None = None
         if settings.mode is Mode.ONLINE:
             self._uplink = Uplink(
-                settings.endpoint, registration, outbox, inbox, self._drops, self._findings.add, settings.label
+                settings.endpoint,
+                registration,
+                outbox,
+                inbox,
+                self._drops,
+                self._findings.add,
+                self._buffer.refuse_norms,
+                settings.label,
             )
         self._sender = Sender(
             self._buffer, self._drops, outbox, inbox, self._uplink, settings.label, lambda: warn_of_kept(settings)

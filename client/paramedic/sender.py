@@ -91,7 +91,10 @@ class Sender:
         self._closing: _Closing | None = None
         self._last_report = 0.0
         self._complained = False
-        self._done = threading.Event()
+        # On the buffer's lock: a signal handler that finishes the run may have interrupted log() while it held the
+        # lock, and waiting on a condition lets go of it.
+        self._over = threading.Condition(buffer.lock)
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="paramedic-sender", daemon=True)
 
     def start(self) -> None:
@@ -114,7 +117,8 @@ class Sender:
 
     def join(self, timeout: float) -> bool:
         """Waits for the thread to end; whether it did."""
-        return self._done.wait(timeout)
+        with self._over:
+            return self._over.wait_for(lambda: self._ended, timeout)
 
     def _run(self) -> None:
         try:
@@ -124,7 +128,9 @@ class Sender:
             self._guarded(self._finish)
         finally:
             self._guarded(self._end)
-            self._done.set()
+            with self._over:
+                self._ended = True
+                self._over.notify_all()
 
     def _begin(self) -> None:
         self._outbox.inherit()
@@ -143,19 +149,25 @@ class Sender:
             uplink.retry_now()
         while self._collect(0.0) and time.monotonic() < send_until:
             self._move(0.0)
-        self._report_drops(now=True)
-        self._append(closing.finish)
         if uplink is None:
+            self._report_drops(now=True)
+            self._append(closing.finish)
             return
         # A service that was away gets one more chance; one that was there may be restarting.
         chances = uplink.failures + (1 if uplink.failures else 2)
-        while not self._outbox.empty and uplink.failures < chances and time.monotonic() < send_until:
-            self._move(min(FLUSH_INTERVAL, send_until - time.monotonic()))
+        self._deliver(uplink, chances, send_until)
+        self._report_drops(now=True)  # only now: what was just delivered may have been refused
+        self._append(closing.finish)
+        self._deliver(uplink, chances, send_until)
         if self._outbox.empty and uplink.registered:
             uplink.half_close()
             until = min(send_until, time.monotonic() + _LAST_WORDS)
             while uplink.registered and time.monotonic() < until:
                 uplink.wait(until - time.monotonic())
+
+    def _deliver(self, uplink: Uplink, chances: int, until: float) -> None:
+        while not self._outbox.empty and uplink.failures < chances and time.monotonic() < until:
+            self._move(min(FLUSH_INTERVAL, until - time.monotonic()))
 
     def _end(self) -> None:
         try:
@@ -226,6 +238,8 @@ class Sender:
             body = encode_message(part)
             if len(body) > MAX_REQUEST_BYTES - _SEQUENCE_BYTES:
                 self._drops.add("oversized", 1, f"a {type(part).__name__} exceeds {MAX_REQUEST_BYTES} bytes")
+                if isinstance(part, RunDescription) and part.tensors:
+                    self._buffer.refuse_norms()
                 continue
             self._outbox.append(body, 0)
             size += len(body)
@@ -262,7 +276,7 @@ class Sender:
                 self._uplink.postpone()
         except Exception:
             _LOGGER.debug("run %s: cannot drop the connection", self._label, exc_info=True)
-        self._done.wait(FLUSH_INTERVAL)  # whatever it was, it must not spin
+        time.sleep(FLUSH_INTERVAL)  # whatever it was, it must not spin
 
     @staticmethod
     def _reserve(closing: _Closing) -> float:

@@ -16,7 +16,14 @@ from paramedic.drops import Drops
 from paramedic.outbox import Outbox
 from paramedic.transport import Delivered, Endpoint, Stream, StreamEnded
 from paramedic.v1.finding_pb2 import Finding
-from paramedic.v1.telemetry_pb2 import Acknowledged, Registered, Rejected, StreamTelemetryResponse, Throttle
+from paramedic.v1.telemetry_pb2 import (
+    Acknowledged,
+    Registered,
+    Rejected,
+    StreamTelemetryRequest,
+    StreamTelemetryResponse,
+    Throttle,
+)
 
 _LOGGER = logging.getLogger("paramedic")
 
@@ -57,6 +64,7 @@ class Uplink:
         inbox: SimpleQueue[Arrival],
         drops: Drops,
         on_finding: Callable[[Finding], None],
+        on_table_refused: Callable[[], None],
         label: str,
     ) -> None:
         """Prepares; the first `work` connects.
@@ -68,6 +76,7 @@ class Uplink:
             inbox: Where arrivals are put; its owner may put None, to be woken.
             drops: Where rejections are counted.
             on_finding: Takes every finding that arrives.
+            on_table_refused: Called when the service refuses the tensor table.
             label: Names the run in log lines.
         """
         self.inbox = inbox
@@ -80,9 +89,11 @@ class Uplink:
         self._outbox = outbox
         self._drops = drops
         self._on_finding = on_finding
+        self._on_table_refused = on_table_refused
         self._label = label
         self._stream: Stream | None = None
         self._registered = False
+        self._ending = False  # we said that nothing more comes
         self._backoff = Backoff()
         self._connect_at = 0.0
         self._hold_until = 0.0
@@ -134,6 +145,7 @@ class Uplink:
     def half_close(self) -> None:
         """Says that nothing more comes; the service may have a last word."""
         if self._stream is not None:
+            self._ending = True
             self._stream.half_close()
 
     def disconnect(self) -> None:
@@ -176,7 +188,10 @@ class Uplink:
             return
         delivered = arrival[1]
         if isinstance(delivered, StreamEnded):
-            self._fail(delivered)
+            if self._ending:
+                self.disconnect()
+            else:
+                self._fail(delivered)
             return
         try:
             self._answer(StreamTelemetryResponse.FromString(delivered))
@@ -221,10 +236,15 @@ class Uplink:
         why = f"the service refused {field}: {reason}"
         if not self._registered:
             raise ProtocolError(f"the run is refused: {field}: {reason}")
-        rows = self._outbox.reject(rejected.sequence)
-        self._drops.add("rejected", rows or 0, why, field)
-        if rows is not None:
-            self._progress(rejected.sequence)
+        refused = self._outbox.reject(rejected.sequence)
+        if refused is None:
+            self._drops.add("rejected", 0, why, field)
+            return
+        entry = StreamTelemetryRequest.FromString(refused)
+        self._drops.add("rejected", len(entry.batch.steps), why, field)
+        if entry.description.tensors:
+            self._on_table_refused()
+        self._progress(rejected.sequence)
 
     def _on_throttle(self, throttle: Throttle) -> None:
         if math.isfinite(throttle.pause) and throttle.pause > 0:
