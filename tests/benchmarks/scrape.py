@@ -6,14 +6,15 @@ import statistics
 import time
 
 import numpy as np
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.parser import text_fd_to_metric_families
+
 from paramedic.v1.description_pb2 import Tensor
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.metrics.exposition import Exposition
 from paramedic_service.metrics.lines import Series
 from paramedic_service.rules.telemetry import GRADIENT_NORM
 from paramedic_service.store.records import RunKey
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.parser import text_fd_to_metric_families
 
 RUNS = 1000
 TENSORS = 100

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import httpx
+
 from paramedic.v1 import telemetry_pb2_grpc
 from paramedic.v1.run_pb2 import RunIdentity
 from paramedic.v1.telemetry_pb2 import RegisterRun, StreamTelemetryRequest

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import grpc
 import typer
+
 from paramedic.settings import DEFAULT_URL, resolve_endpoint
 from paramedic.transport import Endpoint
 from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc, finding_pb2, run_pb2
-
 from paramedic_service.cli.output import fail
 
 Url = Annotated[

@@ -6,9 +6,9 @@ from enum import Enum
 from typing import Annotated
 
 import typer
-from paramedic.v1 import diagnosis_pb2, finding_pb2
 from rich.text import Text
 
+from paramedic.v1 import diagnosis_pb2, finding_pb2
 from paramedic_service.cli import connection, output
 from paramedic_service.cli.documents import document
 from paramedic_service.cli.findings_table import print_findings, row

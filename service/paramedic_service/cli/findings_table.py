@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from paramedic.v1.finding_pb2 import Finding, FindingChange, Severity
 from rich.text import Text
 
+from paramedic.v1.finding_pb2 import Finding, FindingChange, Severity
 from paramedic_service.cli import identity, output
 from paramedic_service.cli.documents import short_name
 

@@ -1,7 +1,6 @@
 """Runs as people write and read them."""
 
 from paramedic.v1.run_pb2 import RunIdentity
-
 from paramedic_service.cli.output import fail
 
 

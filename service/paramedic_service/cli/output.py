@@ -43,11 +43,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *,
     """Writes a table to standard output.
 
     Args:
-        columns: Headings.
+        columns: Headings; all empty: none are shown.
         rows: Cells; text as it came from the training, nothing in it is taken for markup.
         empty: What to say when there are no rows.
     """
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        *columns, box=None, show_header=any(columns), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     console().print(table if table.row_count else empty, markup=False, soft_wrap=False)

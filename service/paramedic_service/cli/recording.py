@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
+
 from paramedic.segment import SUFFIX, Damage, read_segment
 from paramedic.spool import spool_directories
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
-
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.store.interface import StoreError
 from paramedic_service.store.opening import open_store

@@ -5,9 +5,9 @@ from enum import Enum
 from typing import Annotated
 
 import typer
-from paramedic.v1 import diagnosis_pb2, run_pb2
 from rich.text import Text
 
+from paramedic.v1 import diagnosis_pb2, run_pb2
 from paramedic_service.cli import connection, identity, output
 from paramedic_service.cli.documents import document, short_name
 from paramedic_service.cli.findings_table import print_findings

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from paramedic.settings import DEFAULT_URL
-from paramedic.sync import RunSync, SyncReport
-from paramedic.sync import sync as deliver
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from paramedic.settings import DEFAULT_URL
+from paramedic.sync import RunSync, SyncReport
+from paramedic.sync import sync as deliver
 from paramedic_service.cli import connection, output
 from paramedic_service.cli.root import app
 

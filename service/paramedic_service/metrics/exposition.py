@@ -49,20 +49,18 @@ class Exposition:
 
     async def render(self) -> bytes:
         """Returns the exposition. Other tasks get their turn between runs."""
-        self._lines = self._shown()
+        shown = self._lines = self._shown()
         left, dropped = self._bound, Series(0, 0)
         rendered: list[tuple[bytes, ...]] = []
         turn_ends = time.monotonic() + _TURN
-        for lines in self._lines.values():
+        for lines in shown.values():
             # Runs are served in the order of their registration, so that a series, once shown, is not taken away
             # by a run that came later.
             wanted = lines.wanted()
-            granted = Series(min(wanted.scalars, left.scalars), min(wanted.tensors, left.tensors))
+            granted = wanted.within(left)
+            left = left.minus(granted)
+            dropped = dropped.plus(wanted.minus(granted))
             rendered.append(lines.render(granted))
-            left = Series(left.scalars - granted.scalars, left.tensors - granted.tensors)
-            dropped = Series(
-                dropped.scalars + wanted.scalars - granted.scalars, dropped.tensors + wanted.tensors - granted.tensors
-            )
             if time.monotonic() >= turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.monotonic() + _TURN

@@ -28,6 +28,18 @@ class Series(NamedTuple):
     scalars: int
     tensors: int
 
+    def plus(self, other: "Series") -> "Series":
+        """Adds family by family."""
+        return Series(self.scalars + other.scalars, self.tensors + other.tensors)
+
+    def minus(self, other: "Series") -> "Series":
+        """Subtracts family by family."""
+        return Series(self.scalars - other.scalars, self.tensors - other.tensors)
+
+    def within(self, bound: "Series") -> "Series":
+        """Cuts off, family by family, what is beyond a bound."""
+        return Series(min(self.scalars, bound.scalars), min(self.tensors, bound.tensors))
+
 
 class RunLines:
     """The samples of one run, rendered again only when the run or its share of the bounds has changed."""

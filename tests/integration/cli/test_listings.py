@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from support.command import paramedic
 from support.runs import HEALTHY, RUINED, healthy, ruined
 

@@ -3,6 +3,7 @@ import subprocess
 
 import httpx
 import pytest
+
 from support.command import paramedic, serving
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+
 from paramedic import init
 from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc, telemetry_pb2_grpc
 from support.command import EXECUTABLE, environment, paramedic

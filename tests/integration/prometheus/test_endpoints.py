@@ -2,6 +2,7 @@ import gzip
 
 import httpx
 import pytest
+
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.instruments import Instruments
 from paramedic_service.settings import Settings

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from paramedic.v1.description_pb2 import RunDescription, Tensor
 from paramedic.v1.run_pb2 import RunIdentity
 from paramedic.v1.telemetry_pb2 import (

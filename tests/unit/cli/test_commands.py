@@ -3,10 +3,11 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
 from paramedic_service.cli.commands import app
 from paramedic_service.cli.output import printable
 from paramedic_service.rules.catalogue import RULES
-from typer.testing import CliRunner
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ import io
 import itertools
 
 import numpy as np
+from prometheus_client.parser import text_fd_to_metric_families
+
 from paramedic.v1.description_pb2 import Tensor
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.instruments import Instruments
@@ -10,7 +12,6 @@ from paramedic_service.metrics.exposition import Exposition
 from paramedic_service.metrics.lines import Series
 from paramedic_service.rules.telemetry import GRADIENT_NORM
 from paramedic_service.store.records import RunKey
-from prometheus_client.parser import text_fd_to_metric_families
 from support.prometheus import check_metrics
 
 PLENTY = Series(scalars=10_000, tensors=10_000)

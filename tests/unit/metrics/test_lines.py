@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from paramedic.v1.description_pb2 import Tensor
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.metrics import families

@@ -5,8 +5,9 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paramedic_service.metrics.text import Family, label_pairs, number
 from prometheus_client.parser import text_fd_to_metric_families
+
+from paramedic_service.metrics.text import Family, label_pairs, number
 
 
 @pytest.mark.parametrize(
