@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from paramedic_service.store.interface import Store
 from paramedic_service.store.opening import open_store
 from support.postgres import PostgresServer, running_postgres
@@ -14,14 +15,12 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a new, empty database is; every test that uses it runs on each kind."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is; every test that uses it runs on each kind."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/paramedic.db"
-        return
+        return f"sqlite:///{tmp_path}/paramedic.db"
     server: PostgresServer = request.getfixturevalue("postgres")
-    with server.database() as database:
-        yield database
+    return server.emptied_database()
 
 
 @pytest.fixture

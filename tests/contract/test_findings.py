@@ -1,4 +1,5 @@
 import pytest
+
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import Checkpoint, FindingRecord, RunKey, RunState
 from support.store_records import finding

@@ -15,7 +15,7 @@ def test_what_was_appended_outlives_sigkill_at_any_moment(url: str) -> None:
     moments = random.Random(20)
     durable = 0
     for _ in range(KILLS):
-        said = run_and_kill(url, after_lines=moments.randrange(1, 120))
+        said = run_and_kill(url, after_lines=moments.randrange(1, 25))
         store = reopened(url)
         durable = check(store, max([durable, *said]))
         store.close()

@@ -2,10 +2,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.log import PAGE_RECORDS
 from paramedic_service.store.opening import open_store
-from paramedic_service.store.records import LogRecord, RunKey
+from paramedic_service.store.records import Checkpoint, LogRecord, RunKey, RunState
 from support.store_records import entry
 
 KEY = RunKey("project", "run")
@@ -46,7 +47,7 @@ def test_a_group_spans_runs_and_each_run_reads_only_its_own(store: Store) -> Non
 def test_a_group_may_have_any_size(store: Store) -> None:
     run = run_of(store)
     last = 0
-    for size in (1, 2, 3, 200, 255, 257, 600):
+    for size in (1, 2, 3, 200, 255, 257, 20_000):
         positions = store.append([entry(run, n) for n in range(last + 1, last + size + 1)])
         last += size
         assert len(set(positions)) == size
@@ -206,17 +207,19 @@ def test_the_log_goes_on_where_it_was_after_a_restart(url: str) -> None:
     after.close()
 
 
-def test_threads_append_and_read_at_once_and_nothing_is_lost(store: Store) -> None:
+def test_threads_write_and_read_at_once_and_nothing_is_lost(store: Store) -> None:
     threads, groups, size = 6, 15, 5
     runs = [run_of(store, RunKey("project", str(n))) for n in range(threads)]
     start = threading.Barrier(threads + 2)
     done = threading.Event()
 
-    def append(run: int) -> list[int]:
+    def write(run: int) -> list[int]:
         start.wait()
-        positions = []
+        positions: list[int] = []
         for first in range(1, groups * size, size):
             positions += store.append([entry(run, n, body=b"x" * 3000) for n in range(first, first + size)])
+            store.register(RunKey("registered by all", str(first)), "name", 1.0)
+            store.checkpoint([Checkpoint(run, positions[-1], RunState.RUNNING, None)], 1.0)
         return positions
 
     def read() -> bool:
@@ -231,7 +234,7 @@ def test_threads_append_and_read_at_once_and_nothing_is_lost(store: Store) -> No
     with ThreadPoolExecutor(threads + 2) as pool:
         readers = [pool.submit(read) for _ in range(2)]
         try:
-            writers = [pool.submit(append, run) for run in runs]
+            writers = [pool.submit(write, run) for run in runs]
             positions = [writer.result() for writer in writers]
         finally:
             done.set()
@@ -241,3 +244,6 @@ def test_threads_append_and_read_at_once_and_nothing_is_lost(store: Store) -> No
     assert sorted(everything) == list(range(1, threads * groups * size + 1))
     for run, of_run in zip(runs, positions, strict=True):
         assert [record.position for record in store.read_log(run)] == of_run
+    folded = {record.number: record.folded_position for record in store.list_runs(project="project").items}
+    assert folded == {run: of_run[-1] for run, of_run in zip(runs, positions, strict=True)}
+    assert len(store.list_runs(project="registered by all").items) == groups

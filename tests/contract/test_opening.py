@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
 from paramedic_service.store import sqlite, tables
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import RunKey
-from sqlalchemy import create_engine, text
 from support.store_records import entry
 
 KEY = RunKey("project", "run")

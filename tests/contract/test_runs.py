@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from paramedic_service.store.interface import Store
 from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import Checkpoint, RunKey, RunRecord, RunState

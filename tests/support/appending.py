@@ -11,12 +11,12 @@ from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import Checkpoint, FindingRecord, LogRecord, RunKey, RunState
 
 KEY = RunKey("killing", "run")
-GROUP = 7
+GROUP = 40
 
 
 def body(sequence: int) -> bytes:
-    """What entry `sequence` holds; long enough to span pages."""
-    return sequence.to_bytes(8, "big") * 1000
+    """What entry `sequence` holds; as long as telemetry is, so that a good part of the time goes into writing it."""
+    return sequence.to_bytes(8, "big") * 3000
 
 
 def main(url: str) -> None:

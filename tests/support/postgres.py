@@ -9,8 +9,9 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -19,25 +20,31 @@ USER = "paramedic"
 STARTS = 3  # the free port may be taken by the time the server asks for it
 
 
-@dataclass
+@dataclass(frozen=True)
 class PostgresServer:
-    """A running server on the loopback interface."""
+    """A running server on the loopback interface, with one database."""
 
     port: int
     password: str
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """A new, empty database; gives its URL."""
-        name = f"test{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{name}"
-        finally:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+    def emptied_database(self) -> str:
+        """Ends whatever sessions are left over, empties the database and gives its URL.
 
-    def _execute(self, statement: str) -> None:
+        Much quicker than making a new database for each test.
+        """
+        self.end_sessions()
+        self._execute("DROP SCHEMA public CASCADE")
+        self._execute("CREATE SCHEMA public")
+        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/postgres"
+
+    def end_sessions(self) -> None:
+        """Cuts every connection to the database."""
+        self._execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    def _execute(self, statement: LiteralString) -> None:
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname="postgres", autocommit=True
         ) as connection:

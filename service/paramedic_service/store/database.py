@@ -56,8 +56,10 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction on the connection that writes, committed at the end, rolled back on any error."""
+        if self._writer is None:
+            raise StoreError(f"{self.place} was opened for reading only; open it again to write")
         if self._connection is None:
-            raise StoreError(f"{self.place} was opened for reading only")
+            raise StoreError(f"{self.place} was closed; open it again")
         with self.lock, translated(self.place), self._connection.begin():
             yield self._connection
 
