@@ -78,6 +78,7 @@ class Spool:
         self._position = 0  # of the cursor, in _segments
         self._offset = 0  # of the cursor, in its segment
         self._reader: Iterator[tuple[int, bytes | Damage]] | None = None
+        self._closed = False
         self._damages: set[tuple[Path, int]] = set()
         self.settled = 0
         self.last = 0
@@ -182,6 +183,9 @@ class Spool:
 
     def close(self) -> None:
         """Closes the files and lets go of the directory, which is removed when nothing is left in it."""
+        if self._closed:
+            return
+        self._closed = True
         self._close_writer()
         self._reader = None
         self._lock.release()
