@@ -17,6 +17,8 @@ from paramedic_service.store.records import Checkpoint, RunRecord, RunState
 SNAPSHOT_ROWS = 2000  # rows that make a snapshot worth its cost ...
 SNAPSHOT_SECONDS = 5.0  # ... but not more often than this: a restart then folds seconds' worth of rows, however fast
 IDLE_SNAPSHOT_SECONDS = 60.0  # fewer rows than that are saved after this time
+# Between two savings of what is urgent: each is a transaction that the log has to wait for.
+URGENT_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 RUNS_AT_ONCE = 32  # of one transaction: taking snapshots holds the event loop
 
@@ -117,7 +119,9 @@ class Checkpointer:
         while True:
             await self._urgent.wait()
             self._urgent.clear()
-            if not await self.flush():
+            if await self.flush():
+                await asyncio.sleep(URGENT_SECONDS)
+            else:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._urgent.set()
 

@@ -1,5 +1,6 @@
 """Folds what became durable and spreads the findings."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
@@ -73,8 +74,9 @@ class Judge:
         return findings
 
     def _count(self, promises: Sequence[Promise]) -> None:
+        for kind, count in Counter(kind_of(promise.entry) for promise in promises).items():
+            self._instruments.entries.labels(kind).inc(count)
         for promise in promises:
-            self._instruments.entries.labels(kind_of(promise.entry)).inc()
             if isinstance(promise.entry, Event) and promise.entry.event.HasField("dropped"):
                 dropped = promise.entry.event.dropped
                 self._instruments.count_dropped(dropped.reason, dropped.rows)

@@ -11,6 +11,7 @@ from paramedic_service.ingest.subscriptions import FindingChange
 from paramedic_service.ingest.validation import Frontier
 from paramedic_service.store.records import LogRecord
 
+ENTRIES_AN_ACKNOWLEDGEMENT = 32  # while more entries are under way; each acknowledgement costs a system call
 MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024  # of one stream; beyond it, reading waits and flow control holds the client
 
 
@@ -129,6 +130,7 @@ class Session:
         self._urgent: deque[FindingChange | Throttled] = deque()
         self._ordered: deque[Promise | Rejected | Acknowledged] = deque()
         self._in_flight = 0
+        self._settled = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -151,10 +153,13 @@ class Session:
         """Notes that an entry is durable and judged; `wake` sends the news."""
         promise.settled = True
         self._in_flight -= len(promise.record.body)
+        self._settled += 1
 
     def wake(self) -> None:
-        """Sends what was settled."""
-        self._changed.set()
+        """Sends what was settled, once nothing is under way or enough is settled to be worth it."""
+        if self._in_flight == 0 or self._settled >= ENTRIES_AN_ACKNOWLEDGEMENT:
+            self._settled = 0
+            self._changed.set()
         if self._in_flight <= MAX_IN_FLIGHT_BYTES:
             self._room.set()
 
