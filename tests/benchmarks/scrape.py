@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import statistics
 import time
 
@@ -95,3 +96,7 @@ def _gauges(exposition: str, registry: CollectorRegistry) -> list[Gauge]:
             gauge.set(sample.value)
             gauges.append(gauge)
     return gauges
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))

@@ -12,7 +12,6 @@ from paramedic.spool import spool_directories
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.store.interface import StoreError
-from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import RunKey
 
 
@@ -81,6 +80,9 @@ def stored(url: str, key: RunKey) -> Iterator[Recording]:
     Raises:
         RecordingError: The store cannot be read, or does not hold the run.
     """
+    # Imported late: no other command needs a database, and its libraries are most of what a start costs.
+    from paramedic_service.store.opening import open_store
+
     try:
         store = open_store(url, read_only=True)
         try:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.engine import make_url
 
 from paramedic_service.cli import output
 from paramedic_service.cli.root import app
@@ -70,6 +69,8 @@ def _settings(given: dict[str, Any]) -> Settings:
 
 def _serve(settings: Settings) -> None:
     # Imported late: no other command needs the servers, and they take their time.
+    from sqlalchemy.engine import make_url
+
     from paramedic_service import server
     from paramedic_service.logging import configure_logging
     from paramedic_service.web import app as web
