@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from paramedic_service.cli.demo.processes import running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")

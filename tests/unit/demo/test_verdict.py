@@ -1,4 +1,5 @@
 import pytest
+
 from paramedic_service.cli.demo.verdict import EXPECTATIONS, judge
 from paramedic_service.rules.catalogue import RULES
 

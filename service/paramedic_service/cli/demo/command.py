@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from paramedic.v1.diagnosis_pb2 import ListFindingsRequest
 from rich.console import Console
 
+from paramedic.v1.diagnosis_pb2 import ListFindingsRequest
 from paramedic_service.cli import connection, output
 from paramedic_service.cli.demo.display import Display, show_scrape, show_verdicts
 from paramedic_service.cli.demo.feed import FindingFeed, finding_feed

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from paramedic.v1.finding_pb2 import Finding
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from paramedic.v1.finding_pb2 import Finding
 from paramedic_service.cli.demo.training import Training
 from paramedic_service.cli.findings_table import row
 from paramedic_service.cli.output import printable
@@ -44,14 +44,14 @@ class Display:
         self.progress.update(
             self._tasks[training.name],
             total=training.steps,
-            completed=0 if training.last_step is None else training.last_step + 1,
+            completed=training.last_step or 0,
             status=status + ("  done" if training.process.exit_status == 0 else ""),
         )
 
     def finding(self, finding: Finding) -> None:
         """Shows a finding that has just come."""
         cells = (cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row(finding))
-        self.progress.console.print(*cells, sep="  ")
+        self.progress.console.print(*cells, sep="  ", soft_wrap=True)
 
 
 def show_scrape(console: Console, exposition: str, trainings: Sequence[Training]) -> None:
@@ -73,7 +73,7 @@ def show_verdicts(console: Console, trainings: Sequence[Training]) -> None:
         table.add_row(
             training.name,
             training.expectation.fault,
-            ", ".join(found) or "nothing",
+            "\n".join(found) or "nothing",
             Text("not as expected", style="bold red") if training.complaints else Text("as expected", style="green"),
             "-" if verdict.found_at is None else str(verdict.found_at),
         )

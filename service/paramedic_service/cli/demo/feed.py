@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
 import grpc
+
 from paramedic.v1.diagnosis_pb2 import WatchFindingsRequest
 from paramedic.v1.finding_pb2 import Finding
-
 from paramedic_service.cli.connection import Service
 
 

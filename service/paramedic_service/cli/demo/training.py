@@ -7,7 +7,6 @@ from pathlib import Path
 
 from paramedic.v1 import diagnosis_pb2, run_pb2
 from paramedic.v1.finding_pb2 import Finding
-
 from paramedic_service.cli.connection import Service
 from paramedic_service.cli.demo.processes import Process, running
 from paramedic_service.cli.demo.verdict import Expectation, Verdict, judge
