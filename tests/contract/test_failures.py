@@ -1,8 +1,11 @@
 """What the store does when the database fails under it."""
 
+import contextlib
 import os
 import resource
+import socket
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,65 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="was closed"):
         store.register(KEY, "name", 1.0)
+
+
+class CuttingProxy:
+    """Stands between a client and a server; can cut the connection when a commit is done and its answer under way."""
+
+    def __init__(self, port: int) -> None:
+        self._server_port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.cut_next_commit = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+                committing = threading.Event()
+                threading.Thread(target=self._forward, args=(client, server, committing), daemon=True).start()
+                threading.Thread(target=self._answer, args=(client, server, committing), daemon=True).start()
+
+    def _forward(self, client: socket.socket, server: socket.socket, committing: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                if self.cut_next_commit.is_set() and b"COMMIT" in data:
+                    self.cut_next_commit.clear()
+                    committing.set()
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+
+    def _answer(self, client: socket.socket, server: socket.socket, committing: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if committing.is_set():
+                    break
+                client.sendall(data)
+            client.shutdown(socket.SHUT_RDWR)
+            server.close()
+
+
+def test_a_commit_whose_answer_was_lost_is_not_stored_again(postgres: PostgresServer) -> None:
+    url = postgres.emptied_database()
+    proxy = CuttingProxy(postgres.port)
+    store = open_store(url.replace(f":{postgres.port}/", f":{proxy.port}/"))
+    run = store.register(KEY, "name", 1.0).number
+    group = [entry(run, 1), entry(run, 2)]
+
+    proxy.cut_next_commit.set()
+    with pytest.raises(StoreError):
+        store.append(group)
+    assert [record.sequence for record in store.read_log(run)] == [1, 2]
+
+    assert [position > 0 for position in store.append([*group, entry(run, 3)])] == [False, False, True]
+    assert [record.sequence for record in store.read_log(run)] == [1, 2, 3]
+    store.close()
+    proxy.close()
 
 
 def test_a_lost_connection_fails_one_call_and_the_next_connects_again(postgres: PostgresServer) -> None:

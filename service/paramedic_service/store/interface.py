@@ -9,7 +9,7 @@ from paramedic_service.store.records import Checkpoint, FindingRecord, LogRecord
 class StoreError(Exception):
     """The database could not do what was asked; the message says where and what to do.
 
-    The call that raised it changed nothing, and may be repeated.
+    The call that raised it may be repeated. It changed nothing, unless the connection broke just after a commit.
     """
 
 
@@ -35,10 +35,12 @@ class Store(Protocol):
         """Appends entries, of one run or many, to the log: all of them or, when it raises, none.
 
         One call is one transaction, so its cost is shared by everything in it. An entry whose sequence is at or
-        below the highest one stored of its run is a repetition and left out; gaps are kept.
+        below the highest one stored of its run is a repetition and left out; gaps are kept. Entries of the service's
+        own have no sequence and cannot be told from repetitions.
 
         Returns:
-            The position of each record, in order, growing; 0 for a repetition.
+            The position of each record, in order, growing; 0 for a repetition. When the repeated call had raised, the
+            entry may be new to the caller: the database took it and its answer was lost. `read_log` tells its position.
 
         Raises:
             LookupError: A record names a run that was never registered; nothing was stored.
