@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeAlias
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -28,6 +29,8 @@ _Method: TypeAlias = Callable[Concatenate["Monitor", _Arguments], None]
 _MAX_DELAY = 1.0
 # How a train function says that an epoch is over.
 _DATA_ENDED = (StopIteration, tf.errors.OutOfRangeError)
+# The last step that any Monitor reported to a run: steps of a run never decrease, and every fit may have a new Monitor.
+_last_steps: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
 
 
 class FitAbandonedError(Exception):
@@ -134,8 +137,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             return
         if self._project is not None:
             self._run = paramedic.init(self._project, self._name)
-            self._step = 0
-        self._step = max([self._step, *(int(each.iterations) for each in optimizers_of(model).values())])
+        iterations = [int(optimizer.iterations) for optimizer in optimizers_of(model).values()]
+        self._step = max(_last_steps.get(self._reporting, 0), *iterations)
         self._description = FitDescription(model, self.params)
         self._reporting.describe(self._description.at_begin())
         self._reporting.event(TrainingBegan(), self._step or None)
@@ -255,7 +258,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         # Steps of one execution share the time at which it returned; only a last one can be shorter than the others.
         executions = np.arange(recorded.count) // self._recorder.model.steps_per_execution
         clock = np.array([*times, self._fetched_at])[np.minimum(executions, len(times))]
-        self._step += recorded.count
+        _last_steps[self._reporting] = self._step = self._step + recorded.count
         blocks = {
             "gradient_norm": (recorded.gradient_norms, None),
             "weight_norm": (recorded.weight_norms, None),
