@@ -51,6 +51,42 @@ TENSOR_ROLE_OFFSET: TensorRole.ValueType  # 6
 """Offset of a normalisation."""
 global___TensorRole = TensorRole
 
+class _LabelEncoding:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _LabelEncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_LabelEncoding.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    LABEL_ENCODING_UNSPECIFIED: _LabelEncoding.ValueType  # 0
+    """Not labels, or unknown."""
+    LABEL_ENCODING_INTEGER: _LabelEncoding.ValueType  # 1
+    """One integer class index a sample (or time step)."""
+    LABEL_ENCODING_ONE_HOT: _LabelEncoding.ValueType  # 2
+    """One column a class, exactly one of them 1."""
+    LABEL_ENCODING_MULTI_HOT: _LabelEncoding.ValueType  # 3
+    """One column a label, any number of them 1."""
+    LABEL_ENCODING_BINARY: _LabelEncoding.ValueType  # 4
+    """0 or 1, one column or none."""
+    LABEL_ENCODING_CONTINUOUS: _LabelEncoding.ValueType  # 5
+    """Real numbers."""
+
+class LabelEncoding(_LabelEncoding, metaclass=_LabelEncodingEnumTypeWrapper):
+    """How labels are written down."""
+
+LABEL_ENCODING_UNSPECIFIED: LabelEncoding.ValueType  # 0
+"""Not labels, or unknown."""
+LABEL_ENCODING_INTEGER: LabelEncoding.ValueType  # 1
+"""One integer class index a sample (or time step)."""
+LABEL_ENCODING_ONE_HOT: LabelEncoding.ValueType  # 2
+"""One column a class, exactly one of them 1."""
+LABEL_ENCODING_MULTI_HOT: LabelEncoding.ValueType  # 3
+"""One column a label, any number of them 1."""
+LABEL_ENCODING_BINARY: LabelEncoding.ValueType  # 4
+"""0 or 1, one column or none."""
+LABEL_ENCODING_CONTINUOUS: LabelEncoding.ValueType  # 5
+"""Real numbers."""
+global___LabelEncoding = LabelEncoding
+
 @typing_extensions.final
 class RunDescription(google.protobuf.message.Message):
     """What is being trained and how. Sent whenever something became known: a field that is set replaces what was
@@ -67,6 +103,7 @@ class RunDescription(google.protobuf.message.Message):
     DATA_FIELD_NUMBER: builtins.int
     ENVIRONMENT_FIELD_NUMBER: builtins.int
     CONFIG_FIELD_NUMBER: builtins.int
+    PROBED_LAYERS_FIELD_NUMBER: builtins.int
     @property
     def tensors(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Tensor]:
         """The tensor table. When not empty it replaces the whole table, and the blocks that follow index into it."""
@@ -86,6 +123,11 @@ class RunDescription(google.protobuf.message.Message):
     @property
     def config(self) -> google.protobuf.struct_pb2.Struct:
         """The author's own settings, as given to init."""
+    @property
+    def probed_layers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of the layers whose activations are probed: the columns of layer blocks. When not empty it replaces the whole
+        table, as with tensors.
+        """
     def __init__(
         self,
         *,
@@ -97,9 +139,10 @@ class RunDescription(google.protobuf.message.Message):
         data: global___DataProfile | None = ...,
         environment: global___Environment | None = ...,
         config: google.protobuf.struct_pb2.Struct | None = ...,
+        probed_layers: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["_config", b"_config", "_data", b"_data", "_environment", b"_environment", "_model", b"_model", "_optimizer", b"_optimizer", "_training", b"_training", "config", b"config", "data", b"data", "environment", b"environment", "model", b"model", "optimizer", b"optimizer", "training", b"training"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_config", b"_config", "_data", b"_data", "_environment", b"_environment", "_model", b"_model", "_optimizer", b"_optimizer", "_training", b"_training", "config", b"config", "data", b"data", "environment", b"environment", "losses", b"losses", "model", b"model", "optimizer", b"optimizer", "tensors", b"tensors", "training", b"training"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_config", b"_config", "_data", b"_data", "_environment", b"_environment", "_model", b"_model", "_optimizer", b"_optimizer", "_training", b"_training", "config", b"config", "data", b"data", "environment", b"environment", "losses", b"losses", "model", b"model", "optimizer", b"optimizer", "probed_layers", b"probed_layers", "tensors", b"tensors", "training", b"training"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_config", b"_config"]) -> typing_extensions.Literal["config"] | None: ...
     @typing.overload
@@ -355,6 +398,7 @@ class TrainingConfig(google.protobuf.message.Message):
     METRICS_FIELD_NUMBER: builtins.int
     VALIDATED_FIELD_NUMBER: builtins.int
     PRECISION_FIELD_NUMBER: builtins.int
+    WEIGHTED_FIELD_NUMBER: builtins.int
     batch_size: builtins.int
     """Samples a step. Omitted: unknown."""
     epochs: builtins.int
@@ -368,6 +412,8 @@ class TrainingConfig(google.protobuf.message.Message):
     """Whether validation data was given."""
     precision: builtins.str
     """Numeric policy of the model: "float32", "mixed_float16". Omitted: unknown."""
+    weighted: builtins.bool
+    """Whether classes or samples are weighted in the loss."""
     def __init__(
         self,
         *,
@@ -377,9 +423,10 @@ class TrainingConfig(google.protobuf.message.Message):
         metrics: collections.abc.Iterable[builtins.str] | None = ...,
         validated: builtins.bool = ...,
         precision: builtins.str = ...,
+        weighted: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "steps_per_epoch", b"steps_per_epoch"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated", "weighted", b"weighted"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_batch_size", b"_batch_size"]) -> typing_extensions.Literal["batch_size"] | None: ...
     @typing.overload
@@ -419,28 +466,110 @@ global___DataProfile = DataProfile
 
 @typing_extensions.final
 class ArrayProfile(google.protobuf.message.Message):
-    """One input or target array."""
+    """One input or target array. Statistics are taken from a bounded number of samples, over finite values."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NAME_FIELD_NUMBER: builtins.int
     SHAPE_FIELD_NUMBER: builtins.int
     DTYPE_FIELD_NUMBER: builtins.int
+    EXAMINED_FIELD_NUMBER: builtins.int
+    SHORTEST_FIELD_NUMBER: builtins.int
+    LONGEST_FIELD_NUMBER: builtins.int
+    NONFINITE_FIELD_NUMBER: builtins.int
+    MEAN_FIELD_NUMBER: builtins.int
+    DEVIATION_FIELD_NUMBER: builtins.int
+    LOWEST_FIELD_NUMBER: builtins.int
+    HIGHEST_FIELD_NUMBER: builtins.int
+    FEATURE_MEANS_FIELD_NUMBER: builtins.int
+    FEATURE_DEVIATIONS_FIELD_NUMBER: builtins.int
+    FEATURE_LOWEST_FIELD_NUMBER: builtins.int
+    FEATURE_HIGHEST_FIELD_NUMBER: builtins.int
+    PADDING_SHARE_FIELD_NUMBER: builtins.int
+    ENCODING_FIELD_NUMBER: builtins.int
+    CLASS_COUNTS_FIELD_NUMBER: builtins.int
+    WHOLE_SHARE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Omitted: the only one."""
     @property
     def shape(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Shape with the batch dimension; -1 stands for unknown."""
+        """Shape with the batch dimension; -1 stands for unknown or varying."""
     dtype: builtins.str
-    """NumPy's name: "float32", "int64"."""
+    """NumPy's name: "float32", "int64"; "object" for lists of unequal length."""
+    examined: builtins.int
+    """Samples that the statistics were taken from. Omitted: there are no statistics."""
+    shortest: builtins.int
+    """Shortest and longest sequence, where samples differ in length. Omitted: they do not."""
+    longest: builtins.int
+    nonfinite: builtins.int
+    """Values that are NaN or infinite, among those examined."""
+    mean: builtins.float
+    """Over all values. Omitted: not numeric."""
+    deviation: builtins.float
+    lowest: builtins.float
+    highest: builtins.float
+    @property
+    def feature_means(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Over the last axis, [features]. Omitted: one feature, more than 1024, or not numeric."""
+    @property
+    def feature_deviations(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def feature_lowest(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def feature_highest(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    padding_share: builtins.float
+    """Share of time steps that are padding: trailing or leading steps that equal the padding value throughout. Omitted:
+    no sequences.
+    """
+    encoding: global___LabelEncoding.ValueType
+    @property
+    def class_counts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Examined samples a class, by class index (or column), [classes]. Omitted: not labels, or more than 1024 classes."""
+    whole_share: builtins.float
+    """Share of values that are whole numbers, 0 to 1."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         shape: collections.abc.Iterable[builtins.int] | None = ...,
         dtype: builtins.str = ...,
+        examined: builtins.int | None = ...,
+        shortest: builtins.int | None = ...,
+        longest: builtins.int | None = ...,
+        nonfinite: builtins.int = ...,
+        mean: builtins.float | None = ...,
+        deviation: builtins.float | None = ...,
+        lowest: builtins.float | None = ...,
+        highest: builtins.float | None = ...,
+        feature_means: collections.abc.Iterable[builtins.float] | None = ...,
+        feature_deviations: collections.abc.Iterable[builtins.float] | None = ...,
+        feature_lowest: collections.abc.Iterable[builtins.float] | None = ...,
+        feature_highest: collections.abc.Iterable[builtins.float] | None = ...,
+        padding_share: builtins.float | None = ...,
+        encoding: global___LabelEncoding.ValueType = ...,
+        class_counts: collections.abc.Iterable[builtins.int] | None = ...,
+        whole_share: builtins.float | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing_extensions.Literal["dtype", b"dtype", "name", b"name", "shape", b"shape"]) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["_deviation", b"_deviation", "_examined", b"_examined", "_highest", b"_highest", "_longest", b"_longest", "_lowest", b"_lowest", "_mean", b"_mean", "_padding_share", b"_padding_share", "_shortest", b"_shortest", "_whole_share", b"_whole_share", "deviation", b"deviation", "examined", b"examined", "highest", b"highest", "longest", b"longest", "lowest", b"lowest", "mean", b"mean", "padding_share", b"padding_share", "shortest", b"shortest", "whole_share", b"whole_share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_deviation", b"_deviation", "_examined", b"_examined", "_highest", b"_highest", "_longest", b"_longest", "_lowest", b"_lowest", "_mean", b"_mean", "_padding_share", b"_padding_share", "_shortest", b"_shortest", "_whole_share", b"_whole_share", "class_counts", b"class_counts", "deviation", b"deviation", "dtype", b"dtype", "encoding", b"encoding", "examined", b"examined", "feature_deviations", b"feature_deviations", "feature_highest", b"feature_highest", "feature_lowest", b"feature_lowest", "feature_means", b"feature_means", "highest", b"highest", "longest", b"longest", "lowest", b"lowest", "mean", b"mean", "name", b"name", "nonfinite", b"nonfinite", "padding_share", b"padding_share", "shape", b"shape", "shortest", b"shortest", "whole_share", b"whole_share"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_deviation", b"_deviation"]) -> typing_extensions.Literal["deviation"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_examined", b"_examined"]) -> typing_extensions.Literal["examined"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_highest", b"_highest"]) -> typing_extensions.Literal["highest"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_longest", b"_longest"]) -> typing_extensions.Literal["longest"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_lowest", b"_lowest"]) -> typing_extensions.Literal["lowest"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_mean", b"_mean"]) -> typing_extensions.Literal["mean"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_padding_share", b"_padding_share"]) -> typing_extensions.Literal["padding_share"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_shortest", b"_shortest"]) -> typing_extensions.Literal["shortest"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_whole_share", b"_whole_share"]) -> typing_extensions.Literal["whole_share"] | None: ...
 
 global___ArrayProfile = ArrayProfile
 

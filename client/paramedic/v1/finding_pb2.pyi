@@ -8,6 +8,7 @@ import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
+import google.protobuf.struct_pb2
 import paramedic.v1.run_pb2
 import sys
 import typing
@@ -152,6 +153,7 @@ class Evidence(google.protobuf.message.Message):
     VALUE_FIELD_NUMBER: builtins.int
     THRESHOLD_FIELD_NUMBER: builtins.int
     MEANING_FIELD_NUMBER: builtins.int
+    LAYER_FIELD_NUMBER: builtins.int
     signal: builtins.str
     """Name of the signal: "loss", "gradient_norm"."""
     tensor: builtins.str
@@ -163,6 +165,8 @@ class Evidence(google.protobuf.message.Message):
     """The bound it passed. Omitted: the evidence has no bound."""
     meaning: builtins.str
     """What the value is: "root mean square", "ratio to the baseline's maximum"."""
+    layer: builtins.str
+    """Layer it was measured on or is said of. Omitted: a tensor, or the whole run."""
     def __init__(
         self,
         *,
@@ -172,9 +176,10 @@ class Evidence(google.protobuf.message.Message):
         value: builtins.float = ...,
         threshold: builtins.float | None = ...,
         meaning: builtins.str = ...,
+        layer: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["_threshold", b"_threshold", "threshold", b"threshold"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_threshold", b"_threshold", "meaning", b"meaning", "signal", b"signal", "step", b"step", "tensor", b"tensor", "threshold", b"threshold", "value", b"value"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_threshold", b"_threshold", "layer", b"layer", "meaning", b"meaning", "signal", b"signal", "step", b"step", "tensor", b"tensor", "threshold", b"threshold", "value", b"value"]) -> None: ...
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_threshold", b"_threshold"]) -> typing_extensions.Literal["threshold"] | None: ...
 
 global___Evidence = Evidence
@@ -186,16 +191,117 @@ class Remedy(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: builtins.int
+    PATCH_FIELD_NUMBER: builtins.int
     text: builtins.str
     """An instruction to a person."""
+    @property
+    def patch(self) -> google.protobuf.struct_pb2.Struct:
+        """The same for a program: what to change in the run's description, by the paths of service/paramedic_service/incidents
+        ("optimizer.learning_rate": {"multiply": 0.1}). Omitted: it cannot be said so.
+        """
     def __init__(
         self,
         *,
         text: builtins.str = ...,
+        patch: google.protobuf.struct_pb2.Struct | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing_extensions.Literal["text", b"text"]) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["patch", b"patch"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["patch", b"patch", "text", b"text"]) -> None: ...
 
 global___Remedy = Remedy
+
+@typing_extensions.final
+class Incident(google.protobuf.message.Message):
+    """The findings of one fault in one run, with what may have caused them."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: builtins.int
+    ID_FIELD_NUMBER: builtins.int
+    SEVERITY_FIELD_NUMBER: builtins.int
+    OPEN_FIELD_NUMBER: builtins.int
+    OPENED_STEP_FIELD_NUMBER: builtins.int
+    RULES_FIELD_NUMBER: builtins.int
+    CAUSES_FIELD_NUMBER: builtins.int
+    UNKNOWN_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
+    @property
+    def run(self) -> paramedic.v1.run_pb2.RunIdentity: ...
+    id: builtins.str
+    """Unique within the run."""
+    severity: global___Severity.ValueType
+    """The worst of its findings."""
+    open: builtins.bool
+    """Whether any of its findings is open."""
+    opened_step: builtins.int
+    @property
+    def rules(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Ids of the rules that found it, in the order in which they opened."""
+    @property
+    def causes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Cause]:
+        """Most likely first."""
+    @property
+    def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RuleStatus]:
+        """What could not be judged, and why."""
+    summary: builtins.str
+    """One sentence."""
+    def __init__(
+        self,
+        *,
+        run: paramedic.v1.run_pb2.RunIdentity | None = ...,
+        id: builtins.str = ...,
+        severity: global___Severity.ValueType = ...,
+        open: builtins.bool = ...,
+        opened_step: builtins.int = ...,
+        rules: collections.abc.Iterable[builtins.str] | None = ...,
+        causes: collections.abc.Iterable[global___Cause] | None = ...,
+        unknown: collections.abc.Iterable[global___RuleStatus] | None = ...,
+        summary: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["run", b"run"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["causes", b"causes", "id", b"id", "open", b"open", "opened_step", b"opened_step", "rules", b"rules", "run", b"run", "severity", b"severity", "summary", b"summary", "unknown", b"unknown"]) -> None: ...
+
+global___Incident = Incident
+
+@typing_extensions.final
+class Cause(google.protobuf.message.Message):
+    """A candidate cause of an incident."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ID_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
+    SCORE_FIELD_NUMBER: builtins.int
+    SUPPORTING_FIELD_NUMBER: builtins.int
+    OPPOSING_FIELD_NUMBER: builtins.int
+    REMEDIES_FIELD_NUMBER: builtins.int
+    id: builtins.str
+    """"learning_rate_too_high"."""
+    title: builtins.str
+    """In words."""
+    score: builtins.float
+    """0 to 1; the causes of an incident do not sum to anything."""
+    @property
+    def supporting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What speaks for it and what against it, a sentence each."""
+    @property
+    def opposing(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def remedies(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Remedy]:
+        """Most promising first."""
+    def __init__(
+        self,
+        *,
+        id: builtins.str = ...,
+        title: builtins.str = ...,
+        score: builtins.float = ...,
+        supporting: collections.abc.Iterable[builtins.str] | None = ...,
+        opposing: collections.abc.Iterable[builtins.str] | None = ...,
+        remedies: collections.abc.Iterable[global___Remedy] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["id", b"id", "opposing", b"opposing", "remedies", b"remedies", "score", b"score", "supporting", b"supporting", "title", b"title"]) -> None: ...
+
+global___Cause = Cause
 
 @typing_extensions.final
 class Rule(google.protobuf.message.Message):

@@ -34,6 +34,8 @@ class _TensorSignalEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """L2 norm of the weights before the update."""
     TENSOR_SIGNAL_UPDATE_NORM: _TensorSignal.ValueType  # 3
     """L2 norm of what the update added to the weights."""
+    TENSOR_SIGNAL_GRADIENT_ZERO_SHARE: _TensorSignal.ValueType  # 4
+    """Share of the gradient's elements that are exactly zero, 0 to 1."""
 
 class TensorSignal(_TensorSignal, metaclass=_TensorSignalEnumTypeWrapper):
     """A signal that has one value a tensor."""
@@ -45,7 +47,47 @@ TENSOR_SIGNAL_WEIGHT_NORM: TensorSignal.ValueType  # 2
 """L2 norm of the weights before the update."""
 TENSOR_SIGNAL_UPDATE_NORM: TensorSignal.ValueType  # 3
 """L2 norm of what the update added to the weights."""
+TENSOR_SIGNAL_GRADIENT_ZERO_SHARE: TensorSignal.ValueType  # 4
+"""Share of the gradient's elements that are exactly zero, 0 to 1."""
 global___TensorSignal = TensorSignal
+
+class _LayerSignal:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _LayerSignalEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_LayerSignal.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    LAYER_SIGNAL_UNSPECIFIED: _LayerSignal.ValueType  # 0
+    LAYER_SIGNAL_ACTIVATION_MEAN: _LayerSignal.ValueType  # 1
+    """Mean of the activations."""
+    LAYER_SIGNAL_ACTIVATION_DEVIATION: _LayerSignal.ValueType  # 2
+    """Standard deviation of the activations."""
+    LAYER_SIGNAL_DEAD_SHARE: _LayerSignal.ValueType  # 3
+    """Share of units whose 95th percentile of |activation| over the samples is below 1e-5, 0 to 1."""
+    LAYER_SIGNAL_SATURATED_SHARE: _LayerSignal.ValueType  # 4
+    """Share of activations of a bounded function (sigmoid, tanh, softmax excluded) within 5% of a bound, 0 to 1. NaN where
+    the function is unbounded.
+    """
+    LAYER_SIGNAL_SAMPLE_DEVIATION: _LayerSignal.ValueType  # 5
+    """Mean over units of the standard deviation over the samples: 0 where the output does not depend on the input."""
+
+class LayerSignal(_LayerSignal, metaclass=_LayerSignalEnumTypeWrapper):
+    """A signal that has one value a probed layer, measured on a batch of samples that stays the same over the run."""
+
+LAYER_SIGNAL_UNSPECIFIED: LayerSignal.ValueType  # 0
+LAYER_SIGNAL_ACTIVATION_MEAN: LayerSignal.ValueType  # 1
+"""Mean of the activations."""
+LAYER_SIGNAL_ACTIVATION_DEVIATION: LayerSignal.ValueType  # 2
+"""Standard deviation of the activations."""
+LAYER_SIGNAL_DEAD_SHARE: LayerSignal.ValueType  # 3
+"""Share of units whose 95th percentile of |activation| over the samples is below 1e-5, 0 to 1."""
+LAYER_SIGNAL_SATURATED_SHARE: LayerSignal.ValueType  # 4
+"""Share of activations of a bounded function (sigmoid, tanh, softmax excluded) within 5% of a bound, 0 to 1. NaN where
+the function is unbounded.
+"""
+LAYER_SIGNAL_SAMPLE_DEVIATION: LayerSignal.ValueType  # 5
+"""Mean over units of the standard deviation over the samples: 0 where the output does not depend on the input."""
+global___LayerSignal = LayerSignal
 
 @typing_extensions.final
 class StreamTelemetryRequest(google.protobuf.message.Message):
@@ -130,6 +172,8 @@ class StepBatch(google.protobuf.message.Message):
     TIMES_FIELD_NUMBER: builtins.int
     SCALARS_FIELD_NUMBER: builtins.int
     TENSORS_FIELD_NUMBER: builtins.int
+    LAYERS_FIELD_NUMBER: builtins.int
+    PATHS_FIELD_NUMBER: builtins.int
     @property
     def steps(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Step of each row, [rows], not decreasing within the batch nor from batch to batch. At least one row."""
@@ -142,6 +186,12 @@ class StepBatch(google.protobuf.message.Message):
     @property
     def tensors(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TensorBlock]:
         """At most one per signal."""
+    @property
+    def layers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LayerBlock]:
+        """At most one per signal."""
+    @property
+    def paths(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TimeBlock]:
+        """At most one per recurrent layer."""
     def __init__(
         self,
         *,
@@ -149,8 +199,10 @@ class StepBatch(google.protobuf.message.Message):
         times: collections.abc.Iterable[builtins.float] | None = ...,
         scalars: collections.abc.Iterable[global___ScalarColumn] | None = ...,
         tensors: collections.abc.Iterable[global___TensorBlock] | None = ...,
+        layers: collections.abc.Iterable[global___LayerBlock] | None = ...,
+        paths: collections.abc.Iterable[global___TimeBlock] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing_extensions.Literal["scalars", b"scalars", "steps", b"steps", "tensors", b"tensors", "times", b"times"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["layers", b"layers", "paths", b"paths", "scalars", b"scalars", "steps", b"steps", "tensors", b"tensors", "times", b"times"]) -> None: ...
 
 global___StepBatch = StepBatch
 
@@ -164,7 +216,10 @@ class ScalarColumn(google.protobuf.message.Message):
     VALUES_FIELD_NUMBER: builtins.int
     ROWS_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """"loss", "val_loss", "learning_rate", "accuracy", or whatever was logged; 1 to 256 characters."""
+    """"loss", "val_loss", "learning_rate", "accuracy", or whatever was logged; 1 to 256 characters. Of the gradient noise
+    scale: "micro_gradient_norm" and "macro_gradient_norm", the root mean square over parts of a batch of the gradient's
+    norm and the norm over the whole, with "micro_batch_size" and "macro_batch_size", in samples.
+    """
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
         """[len(rows)]. NaN and infinities are data."""
@@ -208,6 +263,66 @@ class TensorBlock(google.protobuf.message.Message):
     def ClearField(self, field_name: typing_extensions.Literal["rows", b"rows", "signal", b"signal", "values", b"values"]) -> None: ...
 
 global___TensorBlock = TensorBlock
+
+@typing_extensions.final
+class LayerBlock(google.protobuf.message.Message):
+    """One per-layer signal over the rows."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    signal: global___LayerSignal.ValueType
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Row-major [len(rows) x probed layers]. NaN stands for a layer that the signal does not apply to."""
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Rows of the batch that have values, strictly increasing. Omitted: all."""
+    def __init__(
+        self,
+        *,
+        signal: global___LayerSignal.ValueType = ...,
+        values: collections.abc.Iterable[builtins.float] | None = ...,
+        rows: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["rows", b"rows", "signal", b"signal", "values", b"values"]) -> None: ...
+
+global___LayerBlock = LayerBlock
+
+@typing_extensions.final
+class TimeBlock(google.protobuf.message.Message):
+    """The gradient's path through time in one recurrent layer: the norm of dL/dh_t over the time steps t."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LAYER_FIELD_NUMBER: builtins.int
+    TIME_STEPS_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    layer: builtins.str
+    """Name of the layer, as in the model; a direction is appended to it ("bidirectional/forward")."""
+    @property
+    def time_steps(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Time steps that are reported, strictly increasing, from 0, the first and the last step among them; at most 64."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Row-major [len(rows) x time steps], L2 norm over batch and units."""
+    @property
+    def rows(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Rows of the batch that have values, strictly increasing. Omitted: all."""
+    def __init__(
+        self,
+        *,
+        layer: builtins.str = ...,
+        time_steps: collections.abc.Iterable[builtins.int] | None = ...,
+        values: collections.abc.Iterable[builtins.float] | None = ...,
+        rows: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["layer", b"layer", "rows", b"rows", "time_steps", b"time_steps", "values", b"values"]) -> None: ...
+
+global___TimeBlock = TimeBlock
 
 @typing_extensions.final
 class RunEvent(google.protobuf.message.Message):
