@@ -7,13 +7,16 @@ the machine does falls on both.
 import asyncio
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -23,6 +26,7 @@ from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest, StreamTelemetryRe
 STEPS, TENSORS = 64, 100
 MESSAGES = 1500  # a round
 ROUNDS = 5
+PART, TURNS = 800, 5  # messages and repetitions where processor times are compared
 METHOD = "/paramedic.v1.TelemetryService/StreamTelemetry"
 
 Done = Callable[[bytes], int]
@@ -35,14 +39,14 @@ def measure() -> dict[str, float]:
     Returns:
         ingest_ratio: Batches a second through everything, over those of the echo; medians of alternating rounds.
         ingest_batches_per_second, echo_batches_per_second: The same, absolute.
-        ingest_late_over_early: Cost of a batch in the last tenth of a long run, over the first tenth's.
-        ingest_crowd_over_alone: Cost of a batch with 1000 other runs in memory, over its cost alone.
+        ingest_late_over_early: Processor time of a batch after half a million steps of its run, over its time at first.
+        ingest_crowd_over_alone: Processor time of a batch with 1000 other runs in memory, over its time alone.
     """
     bodies = _bodies(MESSAGES)
-    with _echo_server() as echo, _service() as service:
-        rounds = asyncio.run(_alternate(echo, service, bodies))
+    with _process("echo") as echo, _service() as service:
+        rounds = asyncio.run(_alternate(echo.port, service.port, bodies))
     late = asyncio.run(_late_over_early())
-    crowd = asyncio.run(_crowd_over_alone(bodies))
+    crowd = asyncio.run(_crowd_over_alone())
     echoed, taken = (statistics.median(side) for side in zip(*rounds, strict=True))
     return {
         "ingest_ratio": taken / echoed,
@@ -64,28 +68,38 @@ async def _alternate(echo: int, service: int, bodies: list[bytes]) -> list[tuple
 
 
 async def _late_over_early() -> float:
-    """A run of 20 parts; the first and last two are compared."""
+    """A long run and fresh ones take turns on one service, so that all that differs is their length."""
     with _service() as service:
-        async with _channel(service) as channel:
-            await _service_round(channel, "warm", _bodies(200))
-            parts = 20
-            rates = [
-                await _service_round(channel, "long", _bodies(300, first=part * 300), describe=part == 0)
-                for part in range(parts)
-            ]
-    tenth = parts // 10
-    return statistics.mean(rates[:tenth]) / statistics.mean(rates[-tenth:])
+        async with _channel(service.port) as channel:
+            length = 8000
+            await _service_round(channel, "long", _bodies(length))
+            late, early = [], []
+            for turn in range(TURNS):
+                more = _bodies(PART, first=length + turn * PART)
+                late.append(await _cost(service, _service_round(channel, "long", more, describe=False)))
+                early.append(await _cost(service, _service_round(channel, f"fresh-{turn}", _bodies(PART))))
+    return min(late) / min(early)
 
 
-async def _crowd_over_alone(bodies: list[bytes]) -> float:
-    with _service() as service:
-        async with _channel(service) as channel:
-            await _service_round(channel, "warm", bodies[:200])
-            alone = [await _service_round(channel, f"alone-{turn}", bodies[:600]) for turn in range(3)]
+async def _crowd_over_alone() -> float:
+    """A service with 1000 runs and one without take turns."""
+    bodies = _bodies(PART)
+    with _service() as quiet, _service() as busy:
+        async with _channel(quiet.port) as quiet_channel, _channel(busy.port) as busy_channel:
             for number in range(1000):
-                await _service_round(channel, f"crowd-{number}", bodies[:1])
-            crowded = [await _service_round(channel, f"crowded-{turn}", bodies[:600]) for turn in range(3)]
-    return statistics.median(alone) / statistics.median(crowded)
+                await _service_round(busy_channel, f"crowd-{number}", bodies[:1])
+            alone, crowded = [], []
+            for turn in range(TURNS):
+                alone.append(await _cost(quiet, _service_round(quiet_channel, f"run-{turn}", bodies)))
+                crowded.append(await _cost(busy, _service_round(busy_channel, f"run-{turn}", bodies)))
+    return min(crowded) / min(alone)
+
+
+async def _cost(service: "Process", round_: Coroutine[Any, Any, float]) -> float:
+    """Processor time of a round in the service, seconds: wall time would tell more of the machine's other work."""
+    before = service.processor_seconds()
+    await round_
+    return service.processor_seconds() - before
 
 
 async def _echo_round(channel: grpc.aio.Channel, bodies: list[bytes]) -> float:
@@ -174,24 +188,31 @@ async def _channel(port: int) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
 
 
-@contextlib.contextmanager
-def _echo_server() -> Iterator[int]:
-    with _process("echo") as port:
-        yield port
+@dataclass(frozen=True)
+class Process:
+    """A server in a process of its own."""
+
+    port: int
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """Processor time it has used, seconds."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def _service() -> Iterator[int]:
-    with tempfile.TemporaryDirectory() as directory, _process("service", directory) as port:
-        yield port
+def _service() -> Iterator[Process]:
+    with tempfile.TemporaryDirectory() as directory, _process("service", directory) as process:
+        yield process
 
 
 @contextlib.contextmanager
-def _process(*arguments: str) -> Iterator[int]:
+def _process(*arguments: str) -> Iterator[Process]:
     process = subprocess.Popen([sys.executable, __file__, *arguments], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        yield Process(int(process.stdout.readline()), process.pid)
     finally:
         process.terminate()
         process.wait()
