@@ -1,5 +1,7 @@
 """A run: what a training loop talks to."""
 
+import math
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -251,6 +253,7 @@ class Run:
             status: "finished", or "failed" when an error ended it.
             timeout: Bound on the wait, seconds.
         """
+        timeout = _seconds(timeout)
         deadline = time.monotonic() + timeout
         self._begin(status, timeout)
         self.await_finish(max(deadline - time.monotonic(), 0.0))
@@ -291,11 +294,12 @@ class Run:
         state = "open" if self._open else "inert" if self._inert else "finished"
         return f"<paramedic run {self._settings.label}, {self._settings.mode.value}, {state}>"
 
-    def _begin(self, status: str, timeout: float) -> None:
+    def _begin(self, status: Status, timeout: float) -> None:
         if not self._open:
             return
         self._open = False
-        state = RUN_STATE_FAILED if status == "failed" else RUN_STATE_FINISHED
+        failed = isinstance(status, str) and status == "failed"
+        state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
         self._sender.close(FinishRun(state=state, time=time.time()), timeout)
 
     def _refuse(self) -> None:
@@ -344,6 +348,15 @@ def _training_error(exception: BaseException) -> TrainingError:
         message=_text(str(exception), _MAX_MESSAGE),
         traceback=_text(trace[-_MAX_TRACEBACK:], _MAX_TRACEBACK),  # where it was raised stands at the end
     )
+
+
+def _seconds(timeout: float) -> float:
+    """The timeout as given; the default where it is none, as nothing but init raises."""
+    try:
+        seconds = float(timeout)
+    except (TypeError, ValueError, OverflowError):
+        return FINISH_TIMEOUT
+    return FINISH_TIMEOUT if math.isnan(seconds) else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
 
 
 def _text(text: str, limit: int) -> str:

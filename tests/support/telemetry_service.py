@@ -89,7 +89,14 @@ class StoredRun:
 class TelemetryService:
     """Start it, stop it, and start it again: it comes back on its port with its log."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, credentials: grpc.ServerCredentials | None = None) -> None:
+        """Prepares.
+
+        Args:
+            seed: Of the moments at which connections are cut.
+            credentials: For TLS; None: plain.
+        """
+        self._credentials = credentials
         self.faults = Faults()
         self.runs: dict[str, StoredRun] = defaultdict(StoredRun)
         self.streams = 0
@@ -115,7 +122,10 @@ class TelemetryService:
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("paramedic.v1.TelemetryService", handlers),)
         )
-        self._port = server.add_insecure_port(self.url)
+        if self._credentials is None:
+            self._port = server.add_insecure_port(self.url)
+        else:
+            self._port = server.add_secure_port(self.url, self._credentials)
         server.start()
         self._server = server
         return self

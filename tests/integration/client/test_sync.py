@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import paramedic
 import pytest
+
+import paramedic
 from paramedic.sync import RunSync
 from support.telemetry_service import TelemetryService
 from support.waiting import wait_until
