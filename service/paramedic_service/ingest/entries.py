@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.telemetry_pb2 import RunEvent
-
 from paramedic_service.rules.telemetry import Rows
 from paramedic_service.store.records import RunState
 

@@ -4,32 +4,15 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from paramedic.v1.description_pb2 import (
-    TENSOR_ROLE_BIAS,
-    TENSOR_ROLE_EMBEDDING,
-    TENSOR_ROLE_KERNEL,
-    TENSOR_ROLE_OFFSET,
-    TENSOR_ROLE_RECURRENT_KERNEL,
-    TENSOR_ROLE_SCALE,
-    RunDescription,
-)
-from paramedic.v1.telemetry_pb2 import RunEvent
 
+from paramedic.v1.description_pb2 import RunDescription
+from paramedic.v1.telemetry_pb2 import RunEvent
+from paramedic_service.ingest import description
 from paramedic_service.ingest.entries import Batch, Description, Entry, Event, Finish
 from paramedic_service.ingest.live import LiveRun
-from paramedic_service.rules import telemetry
 from paramedic_service.rules.finding import Finding
 from paramedic_service.rules.telemetry import Block, Column, Integers, Rows
 from paramedic_service.store.records import RunState
-
-_ROLES = {
-    TENSOR_ROLE_KERNEL: "kernel",
-    TENSOR_ROLE_RECURRENT_KERNEL: "recurrent_kernel",
-    TENSOR_ROLE_BIAS: "bias",
-    TENSOR_ROLE_EMBEDDING: "embedding",
-    TENSOR_ROLE_SCALE: "scale",
-    TENSOR_ROLE_OFFSET: "offset",
-}
 
 
 def fold(live: LiveRun, entry: Entry) -> list[Finding]:
@@ -42,9 +25,8 @@ def fold(live: LiveRun, entry: Entry) -> list[Finding]:
     match entry:
         case Batch(rows):
             return _observe(live, rows)
-        case Description(description):
-            _describe(live, description)
-            return []
+        case Description(described):
+            return _describe(live, described)
         case Event(event):
             return _happen(live, event)
         case Finish(state, time):
@@ -121,7 +103,7 @@ def _heard(live: LiveRun, time: float) -> None:
     live.state = RunState.RUNNING  # a run that reports again after its end goes on
 
 
-def _describe(live: LiveRun, new: RunDescription) -> None:
+def _describe(live: LiveRun, new: RunDescription) -> list[Finding]:
     known = live.description
     for field, value in new.ListFields():
         # Fields replace each other whole; MergeFrom alone would join their insides.
@@ -130,15 +112,7 @@ def _describe(live: LiveRun, new: RunDescription) -> None:
             live.tensor_names = tuple(tensor.name for tensor in value)
             live.latest_norms = {}
     known.MergeFrom(new)
-    live.diagnosis.describe(
-        telemetry.Description(
-            tensors=tuple(
-                telemetry.Tensor(tensor.name, tensor.element_count or None, tensor.layer, _ROLES.get(tensor.role, ""))
-                for tensor in known.tensors
-            ),
-            dynamic_loss_scale=known.optimizer.dynamic_loss_scale,
-        )
-    )
+    return live.diagnosis.describe(description.read(known))
 
 
 def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from paramedic.v1.description_pb2 import RunDescription
 
+from paramedic.v1.description_pb2 import RunDescription
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Finding
 from paramedic_service.store.records import RunKey, RunState

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
-from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 
+from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.checkpoints import Checkpointer
 from paramedic_service.ingest.commit import GroupCommit
 from paramedic_service.ingest.entries import Batch, Entry

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgpack
 import numpy as np
-from paramedic.v1.description_pb2 import RunDescription
 
+from paramedic.v1.description_pb2 import RunDescription
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.store.records import RunRecord, RunState

@@ -5,7 +5,6 @@ from paramedic.v1.finding_pb2 import Finding as FindingMessage
 from paramedic.v1.finding_pb2 import FindingChange, Remedy, Rule, RuleParameter
 from paramedic.v1.finding_pb2 import Severity as SeverityMessage
 from paramedic.v1.run_pb2 import RunIdentity
-
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.finding import Evidence, Finding, Severity
 from paramedic_service.store.records import FindingRecord, RunKey

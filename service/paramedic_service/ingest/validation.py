@@ -7,6 +7,7 @@ from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
+
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED, RUN_STATE_UNSPECIFIED, RunIdentity
 from paramedic.v1.telemetry_pb2 import (
@@ -18,7 +19,6 @@ from paramedic.v1.telemetry_pb2 import (
     StepBatch,
     StreamTelemetryRequest,
 )
-
 from paramedic_service.ingest.entries import Batch, Description, Entry, Event, Finish
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.rules.telemetry import GRADIENT_NORM, UPDATE_NORM, WEIGHT_NORM, Block, Column, Rows

@@ -1,7 +1,6 @@
 """Notices runs that fell silent."""
 
 from paramedic.v1.telemetry_pb2 import RunEvent, Silence, StreamTelemetryRequest
-
 from paramedic_service.ingest.session import ActiveRun
 from paramedic_service.store.records import RunState
 
