@@ -91,6 +91,7 @@ class Sender:
         self._closing: _Closing | None = None
         self._last_report = 0.0
         self._complained = False
+        self._failures_before_closing = 0
         # On the buffer's lock: a signal handler that finishes the run may have interrupted log() while it held the
         # lock, and waiting on a condition lets go of it.
         self._over = threading.Condition(buffer.lock)
@@ -146,6 +147,7 @@ class Sender:
         send_until = closing.deadline - self._reserve(closing)
         uplink = self._uplink
         if uplink is not None:
+            self._failures_before_closing = uplink.failures
             uplink.retry_now()
         while self._collect(0.0) and time.monotonic() < send_until:
             self._move(0.0)
@@ -153,20 +155,21 @@ class Sender:
             self._report_drops(now=True)
             self._append(closing.finish)
             return
-        # A service that was away gets one more chance; one that was there may be restarting.
-        chances = uplink.failures + (1 if uplink.failures else 2)
-        self._deliver(uplink, chances, send_until)
+        self._deliver(uplink, send_until)
         self._report_drops(now=True)  # only now: what was just delivered may have been refused
         self._append(closing.finish)
-        self._deliver(uplink, chances, send_until)
+        self._deliver(uplink, send_until)
         if self._outbox.empty and uplink.registered:
             uplink.half_close()
             until = min(send_until, time.monotonic() + _LAST_WORDS)
             while uplink.registered and time.monotonic() < until:
                 uplink.wait(until - time.monotonic())
 
-    def _deliver(self, uplink: Uplink, chances: int, until: float) -> None:
-        while not self._outbox.empty and uplink.failures < chances and time.monotonic() < until:
+    def _deliver(self, uplink: Uplink, until: float) -> None:
+        while not self._outbox.empty and time.monotonic() < until:
+            # A service that was there may be restarting. One that never was is not worth the user's time.
+            if uplink.failures > self._failures_before_closing and not uplink.reached:
+                return
             self._move(min(FLUSH_INTERVAL, until - time.monotonic()))
 
     def _end(self) -> None:

@@ -53,6 +53,7 @@ class Uplink:
         guard: Held while grpc is called, and across a fork.
         failure: Why the last attempt ended; None while there was none, or since it went well.
         failures: Attempts that ended without progress, in a row.
+        reached: Whether the service ever answered.
         settled: Highest sequence the service has answered for.
     """
 
@@ -83,6 +84,7 @@ class Uplink:
         self.guard = threading.RLock()
         self.failure: StreamEnded | None = None
         self.failures = 0
+        self.reached = False
         self.settled = 0
         self._endpoint = endpoint
         self._registration = registration
@@ -105,8 +107,9 @@ class Uplink:
         return self._registered
 
     def retry_now(self) -> None:
-        """Ends the wait before the next attempt."""
+        """Ends the wait before the next attempt, and begins with short waits again."""
         self._connect_at = 0.0
+        self._backoff.reset()
 
     def work(self) -> None:
         """Connects when it is time to, and sends what the window has room for."""
@@ -224,6 +227,7 @@ class Uplink:
             raise ProtocolError(str(error)) from error
         self.settled = max(self.settled, registered.last_durable_sequence)
         self._registered = True
+        self.reached = True
 
     def _on_acknowledged(self, acknowledged: Acknowledged) -> None:
         if not self._registered or acknowledged.sequence > self._outbox.highest_sent:

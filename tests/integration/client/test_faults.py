@@ -246,3 +246,17 @@ def test_requests_are_what_the_contract_says(service: TelemetryService, begin: B
     length = int.from_bytes(data[8:12], "little")
     first = StreamTelemetryRequest.FromString(data[16 : 16 + length])
     assert first.register.run.id == "test"
+
+
+def test_a_run_that_ends_while_the_service_restarts_waits_for_it(service: TelemetryService, begin: BeginRun) -> None:
+    run = begin()
+    run.log(0, loss=1.0)
+    service.wait_for_steps(1)
+    service.stop()
+    run.log(1, loss=1.0)
+    finishing = Thread(target=run.finish, kwargs={"timeout": DEADLINE})
+    finishing.start()
+    service.start()
+    finishing.join()
+    assert service.run().steps == [0, 1]
+    assert service.run().finished
