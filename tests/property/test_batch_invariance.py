@@ -4,10 +4,11 @@ import msgpack
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from paramedic_service.rules.catalogue import RULES
+from paramedic_service.rules.description import Description, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.rhythm import STALLED_RUN
-from paramedic_service.rules.telemetry import Description
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms, rows_of, spans
 
 LENGTH = 700
@@ -75,7 +76,7 @@ def test_findings_do_not_depend_on_how_the_rows_are_batched(
     run: tuple[np.ndarray, np.ndarray], cut: list[int], loss_every: int, norms_every: int, scaled: bool
 ) -> None:
     loss, norms = run
-    description = Description(TENSORS, dynamic_loss_scale=scaled)
+    description = Description(TENSORS, optimizer=Optimizer(dynamic_loss_scale=scaled))
     how = {"description": description, "loss_every": loss_every, "norms_every": norms_every}
     whole, expected = diagnose(loss, norms, **how)
     parts, found = diagnose(loss, norms, cut, **how)

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
+
+from paramedic_service.rules.description import Description, Tensor
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Finding
-from paramedic_service.rules.telemetry import Block, Column, Description, Rows, Tensor
+from paramedic_service.rules.telemetry import Block, Column, Rows
 
 TENSORS = (
     Tensor("first/kernel", 400, "first", "kernel"),

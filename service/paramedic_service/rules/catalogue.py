@@ -1,10 +1,18 @@
 """All rules, in the order in which their findings are told."""
 
-from paramedic_service.rules import gradients, loss, rhythm
+from typing import Any
+
 from paramedic_service.rules.declaration import RuleDeclaration
+from paramedic_service.rules.gradient_monitor import GradientMonitor
+from paramedic_service.rules.loss_monitor import LossMonitor
+from paramedic_service.rules.monitor import Monitor
+from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 
-RULES: tuple[RuleDeclaration, ...] = (*loss.RULES, *gradients.RULES, *rhythm.RULES)
+MONITORS: tuple[type[Monitor[Any]], ...] = (LossMonitor, GradientMonitor, RhythmMonitor)
+"""One a family."""
+
+RULES: tuple[RuleDeclaration, ...] = tuple(rule for monitor in MONITORS for rule in monitor.rules)
 
 PRECEDENCE: dict[str, int] = {rule.id: place for place, rule in enumerate(RULES)}
 """Place of each rule in the catalogue."""

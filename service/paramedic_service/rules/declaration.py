@@ -66,6 +66,10 @@ class RuleDeclaration:
         tuned = (replace(p, value=float(values.get(p.name, p.value))) for p in self.parameters)
         return replace(self, parameters=tuple(tuned))
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the rule has a parameter of this name."""
+        return name in self._values
+
     def __getitem__(self, name: str) -> float:
         """Value of a parameter.
 

@@ -1,6 +1,6 @@
 """Hysteresis: how violations become a finding that opens, is updated and resolves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paramedic_service.rules.declaration import RuleDeclaration
@@ -80,7 +80,17 @@ class Episode:
         self.episodes += 1
         return self._change(rule, Change.OPENED, step, verdict())
 
-    def rest(self, rule: RuleDeclaration, steps: list[int], resolve_after: int) -> tuple[int, Finding] | None:
+    def hold(self, rule: RuleDeclaration, step: int, verdict: Verdict) -> Finding:
+        """Takes in a fact: opens the finding, or updates it when it is open with other evidence."""
+        self.quiet = 0
+        self.violations += 1
+        self.last_step = step
+        if self.open:
+            return self._change(rule, Change.UPDATED, step, verdict)
+        self.episodes += 1
+        return self._change(rule, Change.OPENED, step, verdict)
+
+    def rest(self, rule: RuleDeclaration, steps: Sequence[int], resolve_after: int) -> tuple[int, Finding] | None:
         """Takes in observations without a violation; returns the index of the one that resolved the finding, and it.
 
         Args:
@@ -122,8 +132,3 @@ class Episode:
             remedies=rule.remedies,
         )
         return self.latest
-
-
-def same(verdict: Verdict) -> Verdict:
-    """For a verdict that was made already; bind it with functools.partial."""
-    return verdict

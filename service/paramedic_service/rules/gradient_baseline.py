@@ -124,6 +124,7 @@ class GradientBaseline:
         assert self.window_log_mean is not None
         known = self.window_log_mean[np.isfinite(self.window_log_mean)]
         if not len(known):
+            self.grown = 0
             return
         total = float(0.5 * np.log(np.exp(2 * (known - known.max())).sum()) + known.max())
         doubled = self.log_total is not None and total >= self.log_total + np.log(2.0)

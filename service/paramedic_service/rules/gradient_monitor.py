@@ -1,5 +1,6 @@
 """Runs the gradient rules over a run's per-tensor gradient norms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -7,15 +8,16 @@ import numpy as np
 
 from paramedic_service.rules import gradients
 from paramedic_service.rules.changes import Changes
-from paramedic_service.rules.declaration import RuleDeclaration
-from paramedic_service.rules.episode import Episode, Verdict, same
+from paramedic_service.rules.description import Description, Tensor
+from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.finding import Evidence
 from paramedic_service.rules.gradient_baseline import TINY, GradientBaseline
 from paramedic_service.rules.gradient_row_rules import NONFINITE, SIZE_RULES, RowRule
 from paramedic_service.rules.gradients import Limits
+from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.standing import LossObservations, Standing
-from paramedic_service.rules.telemetry import GRADIENT_NORM, Description, Doubles, Flags, Floats, Integers, Rows, Tensor
+from paramedic_service.rules.telemetry import GRADIENT_NORM, Doubles, Flags, Floats, Integers, Rows
 
 NAMED = 3
 """Tensors named as evidence of one finding."""
@@ -28,12 +30,10 @@ class GradientState:
     Attributes:
         baseline: Of the tensors of the table.
         streaks: int64 [tensors] by rule id, violations in a row; rules without an entry have none under way.
-        episodes: By rule id.
     """
 
     baseline: GradientBaseline = field(default_factory=GradientBaseline)
     streaks: dict[str, Integers] = field(default_factory=dict)
-    episodes: dict[str, Episode] = field(default_factory=lambda: {rule.id: Episode() for rule in gradients.RULES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +51,25 @@ class _Piece:
     steps: Integers
 
 
-class GradientMonitor:
-    """The gradient rules of one run.
+class GradientMonitor(Monitor[GradientState]):
+    """The gradient rules of one run."""
 
-    Attributes:
-        state: What a snapshot keeps; everything else follows from it and the description.
-    """
+    rules = gradients.RULES
+    state_type = GradientState
 
-    def __init__(self, rules: Rulebook, description: Description, state: GradientState | None = None) -> None:
-        self._rules = rules
-        self.state = state or GradientState()
-        self._describe(description)
+    def __init__(self, rulebook: Rulebook, episodes: Mapping[str, Episode], state: GradientState | None = None) -> None:
+        super().__init__(rulebook, episodes, state)
+        self._rulebook = rulebook
 
-    @property
-    def seen(self) -> bool:
-        """Whether any gradient norms were reported."""
-        return self.state.baseline.rows > 0
-
-    @property
-    def counted(self) -> bool:
-        """Whether the element count of any tensor is known."""
-        return bool(np.isfinite(self._roots).any())
-
-    @property
-    def ends(self) -> tuple[int, int] | None:
-        """Columns of the first and the last kernel; None unless they are two."""
-        return self._ends
-
-    def describe(self, description: Description) -> None:
-        """Takes a new description; another tensor table begins another baseline."""
+    def describe(self, description: Description, step: int, changes: Changes) -> None:
+        """Takes in a new description; another tensor table begins another baseline."""
         if description.tensors != self._tensors:
             self.state.baseline = GradientBaseline()
             self.state.streaks = {}
-        self._describe(description)
+        self.resume(description)
 
-    def _describe(self, description: Description) -> None:
+    def resume(self, description: Description) -> None:
+        """Derives thresholds and columns from the tensor table."""
         self._tensors = description.tensors
         counts = [tensor.element_count or np.nan for tensor in description.tensors]
         self._roots: Doubles = np.sqrt(np.array(counts, dtype=np.float64))
@@ -93,13 +77,14 @@ class GradientMonitor:
         kernels = [i for i, tensor in enumerate(description.tensors) if tensor.role == "kernel"]
         known = len(kernels) > 1 and np.isfinite(self._roots[[kernels[0], kernels[-1]]]).all()
         self._ends = (kernels[0], kernels[-1]) if known else None
-        patience = "scale_search" if description.dynamic_loss_scale else "patience"
-        self._nonfinite_patience = int(self._rules[gradients.NONFINITE_GRADIENT][patience])
+        searches = description.optimizer is not None and description.optimizer.dynamic_loss_scale
+        patience = "scale_search" if searches else "patience"
+        self._nonfinite_patience = int(self[gradients.NONFINITE_GRADIENT].rule[patience])
         self._limit()
 
     def _limit(self) -> None:
-        bounds = gradients.limits(self._rules, self.state.baseline, self._roots, self._kernels)
-        self._adapt(gradients.adapted(self._rules, bounds, self.state.baseline))
+        bounds = gradients.limits(self._rulebook, self.state.baseline, self._roots, self._kernels)
+        self._adapt(gradients.adapted(self._rulebook, bounds, self.state.baseline))
 
     def _adapt(self, bounds: Limits) -> None:
         self._limits = bounds
@@ -120,7 +105,7 @@ class GradientMonitor:
             stop = min(start + baseline.room, len(rows))
             piece = _Piece(block.values[start:stop], rows[start:stop], batch.steps[rows[start:stop]])
             if baseline.add(piece.norms, self._judge(piece, losses, changes)):
-                self._adapt(gradients.adapted(self._rules, self._limits, baseline))
+                self._adapt(gradients.adapted(self._rulebook, self._limits, baseline))
                 self._judge_window(piece, losses, changes)
             start = stop
 
@@ -130,7 +115,7 @@ class GradientMonitor:
         # NaN fails both comparisons.
         if (norms <= self._highest).all() and (norms >= self._lowest).all():
             for rule in (NONFINITE, *SIZE_RULES):
-                self._rest(self._rules[rule.declaration], piece, changes)
+                self._rest(rule, piece, changes)
             return None
         standing = losses.standing(piece.rows)
         self._apply(NONFINITE, piece, standing, changes)
@@ -153,39 +138,28 @@ class GradientMonitor:
         if cells.any():
             self._violate(rule, cells, piece, changes)
         else:
-            self._rest(self._rules[rule.declaration], piece, changes)
+            self._rest(rule, piece, changes)
         return cells
 
-    def _rest(self, rule: RuleDeclaration, piece: _Piece, changes: Changes) -> None:
-        self.state.streaks.pop(rule.id, None)
-        episode = self.state.episodes[rule.id]
-        if episode.idle:
-            return
-        resolved = episode.rest(rule, piece.steps.tolist(), int(rule["resolve_after"]))
-        if resolved is not None:
-            changes.add(int(piece.rows[resolved[0]]), resolved[1])
+    def _rest(self, rule: RowRule, piece: _Piece, changes: Changes) -> None:
+        self.state.streaks.pop(rule.declaration.id, None)
+        condition = self[rule.declaration]
+        if not condition.idle:
+            condition.rested(changes, piece.rows.tolist(), piece.steps.tolist())
 
     def _violate(self, rule: RowRule, cells: Flags, piece: _Piece, changes: Changes) -> None:
-        declaration = self._rules[rule.declaration]
-        episode = self.state.episodes[declaration.id]
-        lengths = _streaks(cells, self.state.streaks.get(declaration.id))
-        self.state.streaks[declaration.id] = lengths[-1]
-        hits = lengths >= self._patience(declaration)
-        resolve_after = int(declaration["resolve_after"])
+        condition = self[rule.declaration]
+        lengths = _streaks(cells, self.state.streaks.get(condition.rule.id))
+        self.state.streaks[condition.rule.id] = lengths[-1]
+        # The patience of these rules is a tensor's: ten tensors with one bad row each are not ten bad rows.
+        hits = lengths >= (self._nonfinite_patience if rule is NONFINITE else condition.patience)
         violating: list[bool] = np.any(hits, axis=1).tolist()
-        for i, hit in enumerate(violating):
-            row, step = int(piece.rows[i]), int(piece.steps[i])
+        for i, (hit, row, step) in enumerate(zip(violating, piece.rows.tolist(), piece.steps.tolist(), strict=True)):
             if hit:
                 verdict = partial(self._verdict, rule, piece.norms[i], hits[i], step)
-                changes.add(row, episode.violate(declaration, step, verdict))
+                condition.violated(changes, row, step, verdict, patience=1)
             else:
-                resolved = episode.rest(declaration, [step], resolve_after)
-                changes.add(row, resolved[1] if resolved else None)
-
-    def _patience(self, rule: RuleDeclaration) -> int:
-        if rule.id == gradients.NONFINITE_GRADIENT.id:
-            return self._nonfinite_patience
-        return int(rule["patience"])
+                condition.rested(changes, (row,), (step,))
 
     def _verdict(self, rule: RowRule, norms: Floats, hits: Flags, step: int) -> Verdict:
         """Names the tensors that violate a rule most."""
@@ -215,14 +189,8 @@ class GradientMonitor:
             standing = losses.standing(piece.rows[-1:])
             growing = growing if standing.worse[0] else None
             imbalanced = imbalanced if standing.stuck[0] else None
-        for declared, verdict in ((gradients.GROWING_GRADIENT, growing), (gradients.LAYER_IMBALANCE, imbalanced)):
-            rule = self._rules[declared]
-            episode = self.state.episodes[rule.id]
-            if verdict is not None:
-                changes.add(row, episode.violate(rule, step, partial(same, verdict), int(rule["patience"])))
-            elif not episode.idle:
-                resolved = episode.rest(rule, [step], int(rule["resolve_after"]))
-                changes.add(row, resolved[1] if resolved else None)
+        self[gradients.GROWING_GRADIENT].judged(changes, row, step, growing)
+        self[gradients.LAYER_IMBALANCE].judged(changes, row, step, imbalanced)
 
     def _growing(self, step: int) -> Verdict | None:
         baseline = self.state.baseline
@@ -237,7 +205,7 @@ class GradientMonitor:
     def _imbalanced(self, step: int) -> Verdict | None:
         if self._ends is None:
             return None
-        rule = self._rules[gradients.LAYER_IMBALANCE]
+        rule = self[gradients.LAYER_IMBALANCE].rule
         first, last = self._ends
         judged = gradients.imbalance(rule, self.state.baseline, self._roots, first, last)
         if judged is None:

@@ -4,16 +4,16 @@ Rules have no clock. Whoever has one compares it with the limit stated here, and
 passed; from there the rule sees it, live and in every replay.
 """
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
-from paramedic_service.rules.episode import Episode, Verdict, same
-from paramedic_service.rules.finding import Evidence, Finding, Severity
-from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.episode import Verdict
+from paramedic_service.rules.finding import Evidence, Severity
+from paramedic_service.rules.monitor import Monitor
+from paramedic_service.rules.standing import LossObservations
 from paramedic_service.rules.telemetry import Rows
 
 STALLED_RUN = RuleDeclaration(
@@ -52,49 +52,33 @@ class RhythmState:
         last_step: Of the latest row; None before the first.
         longest_gap: Between two rows so far, seconds, silences excepted.
         silent: Whether the gap that is ending was reported as silence.
-        episodes: By rule id.
     """
 
     last_time: float | None = None
     last_step: int | None = None
     longest_gap: float | None = None
     silent: bool = False
-    episodes: dict[str, Episode] = field(default_factory=lambda: {rule.id: Episode() for rule in RULES})
 
 
-class Rhythm:
-    """The rule on the rhythm of one run.
+class RhythmMonitor(Monitor[RhythmState]):
+    """The rule on the rhythm of one run."""
 
-    Attributes:
-        state: What a snapshot keeps.
-    """
-
-    def __init__(self, rules: Rulebook, state: RhythmState | None = None) -> None:
-        self.state = state or RhythmState()
-        self._rule = rules[STALLED_RUN]
-        self._episode = self.state.episodes[STALLED_RUN.id]
-
-    @property
-    def seen(self) -> bool:
-        """Whether anything was reported."""
-        return self.state.last_time is not None
+    rules = RULES
+    state_type = RhythmState
 
     @property
     def limit(self) -> float:
         """Silence that is still normal, seconds."""
-        gap = self.state.longest_gap
+        rule, gap = self[STALLED_RUN].rule, self.state.longest_gap
         if gap is None:
-            return self._rule["longest"]
-        return min(max(self._rule["gaps"] * gap, self._rule["shortest"]), self._rule["longest"])
+            return rule["longest"]
+        return min(max(rule["gaps"] * gap, rule["shortest"]), rule["longest"])
 
-    def observe(self, batch: Rows, changes: Changes) -> None:
+    def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Takes in the times of a batch of rows, which end any silence."""
-        state = self.state
-        if not self._episode.idle:
-            resolved = self._episode.rest(self._rule, batch.steps.tolist(), int(self._rule["resolve_after"]))
-            if resolved is not None:
-                changes.add(*resolved)
-        times = batch.times
+        state, times = self.state, batch.times
+        if not self[STALLED_RUN].idle:
+            self[STALLED_RUN].rested(changes, range(len(times)), batch.steps.tolist())
         if state.last_time is not None and not state.silent:
             times = np.concatenate(([state.last_time], times))
         state.silent = False
@@ -104,18 +88,16 @@ class Rhythm:
                 state.longest_gap = gap
         state.last_time, state.last_step = float(batch.times[-1]), int(batch.steps[-1])
 
-    def silence(self, seconds: float, limit: float) -> Finding | None:
-        """Takes in that nothing was heard for so long."""
+    def silence(self, seconds: float, limit: float, changes: Changes) -> None:
+        """Takes in that nothing was heard for so long, both in seconds."""
         self.state.silent = True
         step = self.state.last_step or 0
         verdict = Verdict(
             f"Nothing was heard for {seconds:.0f} s after step {step}; {limit:.0f} s are normal for this run.",
             (Evidence("report", step, seconds, "seconds since the last report", threshold=limit),),
         )
-        return self._episode.violate(self._rule, step, partial(same, verdict))
+        self[STALLED_RUN].judged(changes, 0, step, verdict)
 
-    def end(self) -> Finding | None:
-        """Resolves the finding of a run that ended: it is no longer expected to report."""
-        if not self._episode.open:
-            return None
-        return self._episode.resolve(self._rule, self.state.last_step or 0)
+    def end(self, changes: Changes) -> None:
+        """Takes in that the run ended: it is no longer expected to report."""
+        self[STALLED_RUN].assessed(changes, self.state.last_step or 0, None)

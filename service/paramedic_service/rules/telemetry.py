@@ -1,4 +1,4 @@
-"""What rules read: neutral, validated telemetry."""
+"""What rules read step by step: neutral, validated telemetry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,40 +11,21 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+LOSS = "loss"
+LEARNING_RATE = "learning_rate"
+
 GRADIENT_NORM = "gradient_norm"
 WEIGHT_NORM = "weight_norm"
 UPDATE_NORM = "update_norm"
-LOSS = "loss"
+GRADIENT_ZERO_SHARE = "gradient_zero_share"
 
+ACTIVATION_MEAN = "activation_mean"
+ACTIVATION_DEVIATION = "activation_deviation"
+DEAD_SHARE = "dead_share"
+SATURATED_SHARE = "saturated_share"
+SAMPLE_DEVIATION = "sample_deviation"
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One trainable tensor, a column of every block.
-
-    Attributes:
-        name: Unique within the run's table.
-        element_count: Number of elements; None when unknown.
-        layer: Name of the layer that owns it; empty when unknown.
-        role: "kernel", "recurrent_kernel", "bias", "embedding", "scale", "offset", or empty.
-    """
-
-    name: str
-    element_count: int | None = None
-    layer: str = ""
-    role: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What is known of the training, as far as rules need it.
-
-    Attributes:
-        tensors: The tensor table, in forward order.
-        dynamic_loss_scale: True when mixed precision searches for a loss scale and skips the steps that overflow.
-    """
-
-    tensors: tuple[Tensor, ...] = ()
-    dynamic_loss_scale: bool = False
+GRADIENT_PATH = "gradient path through time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +43,28 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One per-tensor signal.
+    """One signal of every tensor, or of every probed layer.
 
     Attributes:
-        values: float32 [m, tensors]; NaN and infinities are data.
+        values: float32 [m, tensors or layers]; NaN and infinities are data.
         rows: int64 [m], the rows that have values, strictly increasing; None when every row has them.
     """
 
+    values: Floats
+    rows: Integers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The gradient's path through time in one recurrent layer.
+
+    Attributes:
+        time_steps: int64 [t], strictly increasing, the first and the last time step among them.
+        values: float32 [m, t], L2 norm of dL/dh at these time steps.
+        rows: int64 [m], the rows that have values, strictly increasing; None when every row has them.
+    """
+
+    time_steps: Integers
     values: Floats
     rows: Integers | None = None
 
@@ -81,10 +77,15 @@ class Rows:
         steps: int64 [n], not decreasing.
         times: float64 [n], client clock, seconds since the Unix epoch.
         scalars: By signal name.
-        blocks: By signal name: "gradient_norm", "weight_norm", "update_norm".
+        blocks: By signal name: "gradient_norm", "weight_norm", "update_norm", "gradient_zero_share".
+        layers: By signal name, one column a probed layer: "activation_mean", "activation_deviation", "dead_share",
+            "saturated_share", "sample_deviation".
+        paths: By recurrent layer.
     """
 
     steps: Integers
     times: Doubles
     scalars: Mapping[str, Column] = field(default_factory=dict)
     blocks: Mapping[str, Block] = field(default_factory=dict)
+    layers: Mapping[str, Block] = field(default_factory=dict)
+    paths: Mapping[str, Path] = field(default_factory=dict)

@@ -28,10 +28,10 @@ class Text(TypeDecorator[str]):
     impl = PlainText
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: D102
         return None if value is None else value.replace("\\", "\\\\").replace("\0", "\\0")
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: D102
         if value is None or "\\" not in value:
             return value
         return "\\".join(part.replace("\\0", "\0") for part in value.split("\\\\"))

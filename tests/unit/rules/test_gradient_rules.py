@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+
+from paramedic_service.rules.description import Description, Optimizer, Tensor
 from paramedic_service.rules.finding import Change
-from paramedic_service.rules.telemetry import Description, Tensor
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms, opened, rows_of
 
 STEPS = 400
@@ -32,7 +33,7 @@ def test_the_first_tensor_that_turns_nan_is_named_at_its_step() -> None:
 
 
 def test_a_search_for_the_loss_scale_may_overflow_but_not_for_ever() -> None:
-    description = Description(TENSORS, dynamic_loss_scale=True)
+    description = Description(TENSORS, optimizer=Optimizer(dynamic_loss_scale=True))
     norms = healthy_norms(STEPS)
     norms[[0, 1, 2, 150]] = np.inf
     assert diagnose(healthy_loss(STEPS), norms, description=description)[1] == []

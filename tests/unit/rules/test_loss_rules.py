@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Change, Severity
 from support.telemetry import diagnose, healthy_loss, opened, rows_of

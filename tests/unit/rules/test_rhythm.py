@@ -1,6 +1,7 @@
 """Silence is judged by the run's own pace, through the log and without a clock."""
 
 import numpy as np
+
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Change
 from paramedic_service.rules.telemetry import Rows
