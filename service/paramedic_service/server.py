@@ -14,8 +14,8 @@ import structlog
 import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from paramedic.v1 import diagnosis_pb2_grpc
 
+from paramedic.v1 import diagnosis_pb2_grpc
 from paramedic_service.api import diagnosis, telemetry
 from paramedic_service.api.diagnosis import DiagnosisServicer
 from paramedic_service.api.telemetry import TelemetryServicer

@@ -1,6 +1,6 @@
 """DiagnosisService: answers questions about runs."""
 
-# ruff: noqa: N802, ARG002 (names and arguments are gRPC's)
+# ruff: noqa: N802 (names and arguments are gRPC's)
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,6 @@ from paramedic.v1.finding_pb2 import Finding as FindingMessage
 from paramedic.v1.finding_pb2 import RuleStatus
 from paramedic.v1.run_pb2 import Run
 from paramedic.v1.run_pb2 import RunState as RunStateMessage
-
 from paramedic_service.api.calls import Context, answered
 from paramedic_service.api.series import Selection, read_series
 from paramedic_service.ingest.errors import InvalidArgumentError

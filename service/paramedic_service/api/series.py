@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from paramedic.v1.diagnosis_pb2 import Series
 
+from paramedic.v1.diagnosis_pb2 import Series
 from paramedic_service.api.thinning import Span, Steps, Thinner, Values
 from paramedic_service.ingest.entries import Batch, Description
 from paramedic_service.ingest.validation import MAX_COUNT, Frontier, InvalidRequestError, parse, validate

@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import grpc
+
 from paramedic.v1 import telemetry_pb2
 from paramedic.v1.telemetry_pb2 import StreamTelemetryResponse
-
 from paramedic_service.api.calls import Context, answered
 from paramedic_service.ingest.errors import NotRegisteredError, StoppingError
 from paramedic_service.ingest.service import IngestService
