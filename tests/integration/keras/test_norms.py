@@ -174,7 +174,7 @@ class AdversarialPair(keras.Model):
 
     def __init__(self) -> None:
         super().__init__()
-        self.critic = keras.Sequential([keras.Input((6,)), layers.Dense(1)], name="critic")
+        self.critic = keras.Sequential([keras.Input((6,)), layers.Dense(1, "tanh")], name="critic")
         self.maker = keras.Sequential([keras.Input((2,)), layers.Dense(6)], name="maker")
         self.critic_optimizer = keras.optimizers.Adam(0.01)
         self.maker_optimizer = keras.optimizers.SGD(0.1)

@@ -1,6 +1,7 @@
 """The callback."""
 
 import atexit
+import contextlib
 import functools
 import logging
 import time
@@ -75,10 +76,6 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         >>> run.findings
     """
 
-    # Keras runs the batch hooks of all callbacks in a thread beside the training unless one of them objects. This one
-    # does nothing in them that the thread could disturb.
-    async_safe = True
-
     def __init__(
         self,
         run: Run | None = None,
@@ -116,7 +113,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._stop_on = None if stop_on is None else SEVERITIES[stop_on]
         self._recorder: Recorder | None = None
         self._description: FitDescription | None = None
-        self._plain: Any = None
+        self._stand_in: Any = None
         self._fitting = False
         self._armed = False
         self._off = False
@@ -125,7 +122,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._fetched_at = 0.0
 
     @_guarded
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002  (Keras passes it)
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Describes the fit and puts the recording train function in place."""
         if self._fitting:
             self._fetch()
@@ -138,7 +135,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if self._project is not None:
             self._run = paramedic.init(self._project, self._name)
         iterations = [int(optimizer.iterations) for optimizer in optimizers_of(model).values()]
-        self._step = max(_last_steps.get(self._reporting, 0), *iterations)
+        self._step = max([_last_steps.get(self._reporting, 0), *iterations])
         self._description = FitDescription(model, self.params)
         self._reporting.describe(self._description.at_begin())
         self._reporting.event(TrainingBegan(), self._step or None)
@@ -148,7 +145,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._fitting = True
         atexit.register(self._at_exit)
 
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Says that the call of the train function that follows belongs to this fit."""
         self._armed = True
 
@@ -164,11 +161,10 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._reporting.event(EpochEnded(epoch=epoch), self._step or None)
 
     @_guarded
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Reports the rest and leaves the model as it was."""
-        if self._fitting:
-            self._fetch()
-            self._leave(None)
+        self._fetch()
+        self._leave(None)
 
     @property
     def _reporting(self) -> Run:
@@ -176,22 +172,23 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         return self._run
 
     def _install(self, model: Any) -> None:
-        if model.train_function == self._train_function:  # left behind by an abandoned fit
-            model.train_function = self._plain
-        self._plain = model.train_function
         if self._recorder is None or not self._recorder.serves(model):
             capacity = self._every + model.steps_per_execution - 1
             self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off)
         elif self._recorder.traced is not None:
             self._on_traced(self._recorder.traced)
-        model.train_function = self._train_function
+        model.train_function = self._stand_in = functools.partial(self._train, self._recorder)
 
-    def _train_function(self, iterator: Any) -> Any:
-        """Stands in for the model's train function during a fit; what it returns and raises is that one's."""
+    def _restore(self) -> None:
         recorder = self._recorder
-        if self._off or not self._armed or recorder is None:
+        if recorder is not None and recorder.model.train_function is self._stand_in:
+            recorder.model.train_function = recorder.plain
+
+    def _train(self, recorder: Recorder, iterator: Any) -> Any:
+        """Stands in for a model's train function during a fit; what it returns and raises is that one's."""
+        if not self._fitting or not self._armed or recorder is not self._recorder:
             # A fit that was left by an exception elsewhere never took this away; what runs now is not for it to see.
-            return self._plain(iterator)
+            return recorder.plain(iterator)
         self._armed = False
         try:
             logs = recorder.run(iterator)
@@ -217,6 +214,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _training_failed(self, error: BaseException) -> None:
         self._fetch()
         self._leave(error)
+        if self._recorder is not None and self._recorder.traced is None:
+            # Its ring is still to be made, and a function may make variables only when it is called first.
+            self._recorder = None
 
     @_guarded
     def _at_exit(self) -> None:
@@ -224,7 +224,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._fetch()
 
     def _leave(self, error: BaseException | None) -> None:
-        """Ends the fit: gives the model its own train function back, and says how the fit ended."""
+        """Gives the model its own train function back, and says how the fit ended."""
+        if not self._fitting:
+            return
         self._fitting = False
         atexit.unregister(self._at_exit)
         self._restore()
@@ -235,20 +237,18 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         elif error is not None:
             self._reporting.error(error, self._step or None)
 
-    def _restore(self) -> None:
-        if self._recorder is not None and self._recorder.model.train_function == self._train_function:
-            self._recorder.model.train_function = self._plain
-
     def _switch_off(self, problem: Exception) -> None:
         if self._off:
             return
         self._off = True
         _LOG.warning("the Keras monitor met a problem and is off; the training goes on without it", exc_info=problem)
-        self._restore()
+        with contextlib.suppress(Exception):
+            self._leave(None)  # so that nobody takes the silence for a stalled training
 
     def _fetch(self) -> None:
         """Moves the steps on the device to the run; waits for the last of them."""
-        assert self._recorder is not None
+        if self._recorder is None:
+            return
         times, self._times = self._times, []
         self._fetched_at = time.time()
         recorded = self._recorder.fetch()

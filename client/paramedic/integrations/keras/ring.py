@@ -36,8 +36,9 @@ class Ring:
         count = tf.raw_ops.ReadVariableOp(resource=self._count.handle, dtype=tf.int64)
         # Rows beyond the capacity would be a mistake of ours, and must not become an error in the training.
         place = tf.raw_ops.FloorMod(x=count, y=self._capacity)
-        tf.raw_ops.ResourceScatterUpdate(resource=self._rows.handle, indices=place, updates=row)
-        tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=self._one)
+        written = tf.raw_ops.ResourceScatterUpdate(resource=self._rows.handle, indices=place, updates=row)
+        with tf.control_dependencies([written]):  # a step that fails before it has a row must not count
+            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=self._one)
 
     def fetch(self) -> npt.NDArray[np.float32]:
         """Returns the rows since the last fetch, float32 [rows, width]; waits for the steps that write them."""
