@@ -5,9 +5,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramedic_service.rules import gradients
 from paramedic_service.rules.description import Description, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
+from paramedic_service.rules.gradient_monitor import GradientMonitor
+from paramedic_service.rules.loss_monitor import LossMonitor
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms, rows_of, spans
 
 LENGTH = 700
@@ -123,4 +124,4 @@ def test_the_planted_faults_exercise_every_rule() -> None:
             scale = np.float32(1e5) if fault == "growth" else np.float32(1)
             plant(fault, loss, norms, start, LENGTH, slice(None))
             found |= set(diagnose(loss, norms * scale)[0].findings)
-    assert found == {rule.id for rule in (*loss.RULES, *gradients.RULES)}
+    assert found == {rule.id for rule in (*LossMonitor.rules, *GradientMonitor.rules)}
