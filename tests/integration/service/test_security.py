@@ -13,9 +13,9 @@ from support.service import Reporter, channel_to, diagnosis, serving, settings_i
 
 @pytest.fixture
 async def guarded(tmp_path):
-    async with serving(settings_in(tmp_path, token=SecretStr("open sesame"))) as service:
-        async with channel_to(service.grpc_port) as channel:
-            yield channel
+    settings = settings_in(tmp_path, token=SecretStr("open sesame"))
+    async with serving(settings) as service, channel_to(service.grpc_port) as channel:
+        yield channel
 
 
 @pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer wrong"),), (("authorization", "open sesame"),)])
@@ -41,14 +41,18 @@ async def test_probes_need_no_token(guarded):
     assert response.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_with_a_certificate_the_service_speaks_tls(tmp_path):
+@pytest.fixture
+def certificate(tmp_path):
+    """A key and a certificate for localhost, self-signed."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    files = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    return key, certificate
+
+
+async def test_with_a_certificate_the_service_speaks_tls(tmp_path, certificate):
+    key, certificate = certificate
     settings = settings_in(tmp_path, tls_certificate=certificate, tls_key=key)
     async with serving(settings) as service:
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
