@@ -259,5 +259,7 @@ class Uplink:
         self.settled = max(self.settled, sequence)
         self.failure = None
         self.failures = 0
-        self._warned.clear()
+        if self._warned:
+            _LOGGER.info("run %s: the service at %s is back", self._label, self._endpoint.target)
+            self._warned.clear()
         self._backoff.reset()

@@ -118,6 +118,18 @@ def test_a_service_that_does_not_do_its_part_costs_neither_the_rows_nor_the_time
     assert service.run().steps == list(range(2000))
 
 
+def test_an_acknowledgement_of_what_was_never_sent_settles_nothing(service: TelemetryService, begin: BeginRun) -> None:
+    service.faults.acknowledge_ahead = 10**9
+    run = begin()
+    for step in range(500):  # entries of their own, more than are ever in flight
+        run.log_rows([step], [0.0], {"loss": ([1.0], None)})
+    wait_until(lambda: service.streams > 1)
+    service.faults.acknowledge_ahead = 0
+    service.wait_for_steps(500)
+    run.finish()
+    assert service.run().steps == list(range(500))
+
+
 def test_a_service_that_never_answers_leaves_memory_bounded(
     service: TelemetryService, begin: BeginRun, spool_dir: Path
 ) -> None:
