@@ -184,6 +184,63 @@ class ListFindingsResponse(google.protobuf.message.Message):
 global___ListFindingsResponse = ListFindingsResponse
 
 @typing_extensions.final
+class ListIncidentsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: builtins.int
+    RUN_ID_FIELD_NUMBER: builtins.int
+    OPEN_ONLY_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    project: builtins.str
+    """Omitted: every project."""
+    run_id: builtins.str
+    """Omitted: every run."""
+    open_only: builtins.bool
+    """Only incidents that are open."""
+    page_size: builtins.int
+    """Runs a page, 1 to 1000; all incidents of a run stand on one page. Omitted: 100."""
+    page_token: builtins.str
+    """From the response before. Omitted: the first page."""
+    def __init__(
+        self,
+        *,
+        project: builtins.str | None = ...,
+        run_id: builtins.str | None = ...,
+        open_only: builtins.bool = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["_project", b"_project", "_run_id", b"_run_id", "project", b"project", "run_id", b"run_id"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_project", b"_project", "_run_id", b"_run_id", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "run_id", b"run_id"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_project", b"_project"]) -> typing_extensions.Literal["project"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_run_id", b"_run_id"]) -> typing_extensions.Literal["run_id"] | None: ...
+
+global___ListIncidentsRequest = ListIncidentsRequest
+
+@typing_extensions.final
+class ListIncidentsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    @property
+    def incidents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[paramedic.v1.finding_pb2.Incident]: ...
+    next_page_token: builtins.str
+    """Omitted: this is the last page."""
+    def __init__(
+        self,
+        *,
+        incidents: collections.abc.Iterable[paramedic.v1.finding_pb2.Incident] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["incidents", b"incidents", "next_page_token", b"next_page_token"]) -> None: ...
+
+global___ListIncidentsResponse = ListIncidentsResponse
+
+@typing_extensions.final
 class ListRulesRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -30,6 +30,11 @@ class DiagnosisServiceStub(object):
                 request_serializer=paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsRequest.SerializeToString,
                 response_deserializer=paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsResponse.FromString,
                 )
+        self.ListIncidents = channel.unary_unary(
+                '/paramedic.v1.DiagnosisService/ListIncidents',
+                request_serializer=paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsRequest.SerializeToString,
+                response_deserializer=paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsResponse.FromString,
+                )
         self.ListRules = channel.unary_unary(
                 '/paramedic.v1.DiagnosisService/ListRules',
                 request_serializer=paramedic_dot_v1_dot_diagnosis__pb2.ListRulesRequest.SerializeToString,
@@ -67,6 +72,13 @@ class DiagnosisServiceServicer(object):
 
     def ListFindings(self, request, context):
         """Findings, the latest change first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIncidents(self, request, context):
+        """Incidents, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +122,11 @@ def add_DiagnosisServiceServicer_to_server(servicer, server):
                     servicer.ListFindings,
                     request_deserializer=paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsRequest.FromString,
                     response_serializer=paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsResponse.SerializeToString,
+            ),
+            'ListIncidents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIncidents,
+                    request_deserializer=paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsRequest.FromString,
+                    response_serializer=paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsResponse.SerializeToString,
             ),
             'ListRules': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRules,
@@ -185,6 +202,23 @@ class DiagnosisService(object):
         return grpc.experimental.unary_unary(request, target, '/paramedic.v1.DiagnosisService/ListFindings',
             paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsRequest.SerializeToString,
             paramedic_dot_v1_dot_diagnosis__pb2.ListFindingsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListIncidents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/paramedic.v1.DiagnosisService/ListIncidents',
+            paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsRequest.SerializeToString,
+            paramedic_dot_v1_dot_diagnosis__pb2.ListIncidentsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

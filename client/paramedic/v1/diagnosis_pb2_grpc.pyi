@@ -36,6 +36,11 @@ class DiagnosisServiceStub:
         paramedic.v1.diagnosis_pb2.ListFindingsResponse,
     ]
     """Findings, the latest change first."""
+    ListIncidents: grpc.UnaryUnaryMultiCallable[
+        paramedic.v1.diagnosis_pb2.ListIncidentsRequest,
+        paramedic.v1.diagnosis_pb2.ListIncidentsResponse,
+    ]
+    """Incidents, the latest first."""
     ListRules: grpc.UnaryUnaryMultiCallable[
         paramedic.v1.diagnosis_pb2.ListRulesRequest,
         paramedic.v1.diagnosis_pb2.ListRulesResponse,
@@ -70,6 +75,11 @@ class DiagnosisServiceAsyncStub:
         paramedic.v1.diagnosis_pb2.ListFindingsResponse,
     ]
     """Findings, the latest change first."""
+    ListIncidents: grpc.aio.UnaryUnaryMultiCallable[
+        paramedic.v1.diagnosis_pb2.ListIncidentsRequest,
+        paramedic.v1.diagnosis_pb2.ListIncidentsResponse,
+    ]
+    """Incidents, the latest first."""
     ListRules: grpc.aio.UnaryUnaryMultiCallable[
         paramedic.v1.diagnosis_pb2.ListRulesRequest,
         paramedic.v1.diagnosis_pb2.ListRulesResponse,
@@ -110,6 +120,13 @@ class DiagnosisServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[paramedic.v1.diagnosis_pb2.ListFindingsResponse, collections.abc.Awaitable[paramedic.v1.diagnosis_pb2.ListFindingsResponse]]:
         """Findings, the latest change first."""
+    @abc.abstractmethod
+    def ListIncidents(
+        self,
+        request: paramedic.v1.diagnosis_pb2.ListIncidentsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[paramedic.v1.diagnosis_pb2.ListIncidentsResponse, collections.abc.Awaitable[paramedic.v1.diagnosis_pb2.ListIncidentsResponse]]:
+        """Incidents, the latest first."""
     @abc.abstractmethod
     def ListRules(
         self,
