@@ -52,7 +52,6 @@ class Outbox:
         self._drops = drops
         self._directory = directory
         self._registration = registration
-        self._forgone = False  # the spool cannot be had
         self._memory_limit = memory_limit
         self._memory: deque[Entry] = deque()
         self._memory_bytes = 0
@@ -94,7 +93,7 @@ class Outbox:
     def inherit(self) -> None:
         """Goes on where an earlier process stopped: what it left on disk comes first, and may have been sent."""
         if has_spool(self._directory):
-            spool = self._get_spool()
+            spool = self._get_spool(inherit=True)
             if spool is not None:
                 self.adopt(spool)
 
@@ -191,8 +190,8 @@ class Outbox:
         """Moves everything to disk; whether that is where it is now."""
         if self._spooling or not self._memory:
             return self._spooling
-        spool = self._get_spool() if time.monotonic() >= self._retry_disk_at else None
-        if spool is None:
+        spool = self._get_spool()
+        if spool is None or time.monotonic() < self._retry_disk_at:
             return False
         try:
             for entry in self._memory:
@@ -200,7 +199,7 @@ class Outbox:
         except OSError as error:
             self._drops.add("disk_error", 0, f"cannot write to the spool, so memory must do: {error}")
             spool.clear()  # what was written is still in memory
-            self._retry_disk_at = time.monotonic() + _DISK_RETRY
+            self._leave_disk_alone()
             return False
         self._spooling = True
         for _ in range(self._sent):  # the cursor belongs behind what is in flight
@@ -221,6 +220,7 @@ class Outbox:
             Whether something waits there for a later delivery.
         """
         self.rewind()
+        self._retry_disk_at = 0.0
         self.persist()
         if not self._spooling:
             for entry in self._memory:
@@ -230,19 +230,29 @@ class Outbox:
             self._spool.close()
         return self._spooling
 
-    def _get_spool(self) -> Spool | None:
-        if self._spool is None and not self._forgone:
-            try:
-                self._spool = Spool(self._directory, self._drops, self._registration)
-            except DirectoryInUseError as error:
-                self._forgo_spool(f"{error}; processes of one training need ranks or ids of their own")
-            except (OSError, ValueError) as error:
-                self._forgo_spool(f"cannot open a spool: {error}; set PARAMEDIC_SPOOL_DIR to a directory for it")
+    def _get_spool(self, inherit: bool = False) -> Spool | None:
+        if self._spool is not None or time.monotonic() < self._retry_disk_at:
+            return self._spool
+        try:
+            spool = Spool(self._directory, self._drops, self._registration)
+        except DirectoryInUseError as error:
+            self._complain(f"{error}; processes of one training need ranks or ids of their own")
+        except (OSError, ValueError) as error:
+            self._complain(f"cannot open a spool: {error}; set PARAMEDIC_SPOOL_DIR to a directory for it")
+        else:
+            if inherit or spool.empty:
+                self._spool = spool
+            else:  # its numbers and ours would not be in one order
+                spool.close()
+                self._complain(f"{self._directory} holds what another process of the same run left; deliver it first")
         return self._spool
 
-    def _forgo_spool(self, why: str) -> None:
-        self._forgone = True
+    def _complain(self, why: str) -> None:
         self._drops.add("disk_error", 0, f"{why}. Meanwhile memory must do")
+        self._leave_disk_alone()
+
+    def _leave_disk_alone(self) -> None:
+        self._retry_disk_at = time.monotonic() + _DISK_RETRY
 
     def _append_to_spool(self, entry: Entry) -> None:
         assert self._spool is not None

@@ -69,7 +69,7 @@ class Run:
         self._drops = Drops(settings.label)
         self._findings = Findings(settings.label, settings.stop_on)
         inbox: SimpleQueue[Arrival] = SimpleQueue()
-        self._buffer = RowBuffer(self._drops, lambda: inbox.put(None))
+        self._buffer = RowBuffer(self._drops, lambda: _wake(inbox))
         register = RegisterRun(run=settings.identity, name=settings.name, client_version=VERSION)
         registration = encode_registration(register)
         outbox = Outbox(self._drops, settings.spool_directory, registration)
@@ -348,6 +348,11 @@ def _training_error(exception: BaseException) -> TrainingError:
         message=_text(str(exception), _MAX_MESSAGE),
         traceback=_text(trace[-_MAX_TRACEBACK:], _MAX_TRACEBACK),  # where it was raised stands at the end
     )
+
+
+def _wake(inbox: SimpleQueue[Arrival]) -> None:
+    if inbox.empty():  # whatever is in there wakes the sender too
+        inbox.put(None)
 
 
 def _seconds(timeout: float) -> float:

@@ -1,11 +1,11 @@
 """The thread that carries rows from the buffer to the service, or to disk."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from paramedic.buffer import Item, RowBuffer
@@ -37,7 +37,7 @@ _DROP_REPORT_INTERVAL = 1.0
 # Rows encoded in one go, bytes; between two goes, answers are looked at.
 _PASS_BYTES = 1 << 20
 
-# Part of the time for closing that is kept for the disk.
+# Part of the time for closing that is kept for the disk, and its bound, seconds.
 _CLOSING_RESERVE = 0.2
 _MAX_CLOSING_RESERVE = 0.5
 
@@ -45,12 +45,6 @@ _MAX_CLOSING_RESERVE = 0.5
 _LAST_WORDS = 0.5
 
 _SEQUENCE_BYTES = 11
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    finish: FinishRun
-    deadline: float
 
 
 class Sender:
@@ -88,7 +82,8 @@ class Sender:
         self._uplink = uplink
         self._label = label
         self._on_kept = on_kept
-        self._closing: _Closing | None = None
+        self._finish_entry: FinishRun | None = None  # set when the run is to end
+        self._send_until = math.inf
         self._last_report = 0.0
         self._complained = False
         self._failures_before_closing = 0
@@ -113,7 +108,9 @@ class Sender:
             finish: The run's last entry.
             timeout: For all of it, seconds.
         """
-        self._closing = _Closing(finish, time.monotonic() + timeout)
+        reserve = min(_CLOSING_RESERVE * timeout, _MAX_CLOSING_RESERVE)
+        self._send_until = time.monotonic() + timeout - reserve
+        self._finish_entry = finish
         self._inbox.put(None)
 
     def join(self, timeout: float) -> bool:
@@ -124,8 +121,9 @@ class Sender:
     def _run(self) -> None:
         try:
             self._guarded(self._begin)
-            while self._closing is None:
+            while self._finish_entry is None:
                 self._guarded(self._pass)
+            self._guarded(self._flush)
             self._guarded(self._finish)
         finally:
             self._guarded(self._end)
@@ -141,36 +139,35 @@ class Sender:
         self._report_drops()
         self._move(0.0 if more else FLUSH_INTERVAL)
 
-    def _finish(self) -> None:
-        closing = self._closing
-        assert closing is not None
-        send_until = closing.deadline - self._reserve(closing)
-        uplink = self._uplink
-        if uplink is not None:
-            self._failures_before_closing = uplink.failures
-            uplink.retry_now()
-        while self._collect(0.0) and time.monotonic() < send_until:
+    def _flush(self) -> None:
+        """Delivers the last rows."""
+        if self._uplink is not None:
+            self._failures_before_closing = self._uplink.failures
+            self._uplink.retry_now()
+        while self._collect(0.0) and time.monotonic() < self._send_until:
             self._move(0.0)
-        if uplink is None:
-            self._report_drops(now=True)
-            self._append(closing.finish)
-            return
-        self._deliver(uplink, send_until)
+        self._deliver()
+
+    def _finish(self) -> None:
+        """Delivers the last entry, and listens to the service's last words."""
+        assert self._finish_entry is not None
         self._report_drops(now=True)  # only now: what was just delivered may have been refused
-        self._append(closing.finish)
-        self._deliver(uplink, send_until)
-        if self._outbox.empty and uplink.registered:
+        self._append(self._finish_entry)
+        self._deliver()
+        uplink = self._uplink
+        if uplink is not None and uplink.registered and self._outbox.empty:
             uplink.half_close()
-            until = min(send_until, time.monotonic() + _LAST_WORDS)
+            until = min(self._send_until, time.monotonic() + _LAST_WORDS)
             while uplink.registered and time.monotonic() < until:
                 uplink.wait(until - time.monotonic())
 
-    def _deliver(self, uplink: Uplink, until: float) -> None:
-        while not self._outbox.empty and time.monotonic() < until:
+    def _deliver(self) -> None:
+        uplink = self._uplink
+        while uplink is not None and not self._outbox.empty and time.monotonic() < self._send_until:
             # A service that was there may be restarting. One that never was is not worth the user's time.
             if uplink.failures > self._failures_before_closing and not uplink.reached:
                 return
-            self._move(min(FLUSH_INTERVAL, until - time.monotonic()))
+            self._move(min(FLUSH_INTERVAL, self._send_until - time.monotonic()))
 
     def _end(self) -> None:
         try:
@@ -203,10 +200,10 @@ class Sender:
             item = self._buffer.take(older_than)
             if item is None:
                 return False
+            rows = item.count if isinstance(item, Chunk) else len(item.steps) if isinstance(item, Columns) else 1
             try:
                 encoded += self._encode(item)
             except Exception as error:
-                rows = item.count if isinstance(item, Chunk) else 1
                 self._drops.add("internal_error", rows, f"cannot encode: {type(error).__name__}: {error}")
         return True
 
@@ -280,8 +277,3 @@ class Sender:
         except Exception:
             _LOGGER.debug("run %s: cannot drop the connection", self._label, exc_info=True)
         time.sleep(FLUSH_INTERVAL)  # whatever it was, it must not spin
-
-    @staticmethod
-    def _reserve(closing: _Closing) -> float:
-        remaining = closing.deadline - time.monotonic()
-        return min(_CLOSING_RESERVE * remaining, _MAX_CLOSING_RESERVE)

@@ -117,8 +117,12 @@ class Uplink:
         if self._stream is None:
             if now < self._connect_at:
                 return
-            with self.guard:
-                self._stream = Stream(self._endpoint, self._deliver, self.inbox.qsize)
+            try:
+                with self.guard:
+                    self._stream = Stream(self._endpoint, self._deliver, self.inbox.qsize)
+            except Exception as error:  # no thread is to be had: the interpreter is shutting down, or at a limit
+                self._fail(StreamEnded(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{type(error).__name__}: {error}"))
+                return
             self._stream.send(self._registration)
         if not self._registered or now < self._hold_until:
             return

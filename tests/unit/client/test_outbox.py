@@ -252,3 +252,18 @@ def test_every_entry_is_stored_exactly_once_and_in_order(
     assert outbox.empty
     assert not outbox.close()
     assert drops.totals() == {}
+
+
+def test_what_another_process_left_is_not_mixed_with_what_is_new(outbox: Outbox, drops: Drops, directory: Path) -> None:
+    """The directory was in use when the run began, and is free when it is needed."""
+    fill(outbox, 1, 5)
+    outbox.close()
+    late = Outbox(drops, directory, REGISTRATION)
+    late.append(body(1), 1)
+    assert not late.persist()
+    assert take_all(late) == [1]
+    heir = Outbox(drops, directory, REGISTRATION)
+    heir.inherit()
+    assert take_all(heir) == [1, 2, 3, 4, 5]
+    heir.settle(5)
+    heir.close()

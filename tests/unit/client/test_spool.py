@@ -264,7 +264,7 @@ def test_damage_costs_what_it_hit_and_never_invents(
     assert missing <= endangered
     assert damage != "append" or not missing
     if damage == "flip" or (damage == "append" and len(content)):
-        assert drops.totals() == {"corrupt_spool": 1}
+        assert drops.totals()["corrupt_spool"] >= 1  # a damaged length leads astray until the file ends
     heir.settle(15)
     heir.close()
 
