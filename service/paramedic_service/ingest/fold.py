@@ -1,7 +1,9 @@
 """The fold: a run's state is what this makes of its log, whether live, after a restart or in a replay."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,8 +13,10 @@ from paramedic_service.ingest import description
 from paramedic_service.ingest.entries import Batch, Description, Entry, Event, Finish
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.rules.finding import Finding
-from paramedic_service.rules.telemetry import Block, Column, Integers, Rows
+from paramedic_service.rules.telemetry import Block, Column, Integers, Path, Rows
 from paramedic_service.store.records import RunState
+
+SignalT = TypeVar("SignalT", Column, Block, Path)
 
 
 def fold(live: LiveRun, entry: Entry) -> list[Finding]:
@@ -36,7 +40,7 @@ def fold(live: LiveRun, entry: Entry) -> list[Finding]:
 
 
 def merge(batches: Sequence[Batch]) -> Batch:
-    """Joins consecutive batches of one run, over one tensor table, into one.
+    """Joins consecutive batches of one run, over one tensor table and mergeable, into one.
 
     Folding the result gives what folding them one by one gives, because rules do not see how rows were cut, and costs
     less.
@@ -45,30 +49,45 @@ def merge(batches: Sequence[Batch]) -> Batch:
         return batches[0]
     parts = [batch.rows for batch in batches]
     starts = [0, *itertools.accumulate(len(part.steps) for part in parts)]
-    columns = {name: [part.scalars.get(name) for part in parts] for name in _names(part.scalars for part in parts)}
-    blocks = {name: [part.blocks.get(name) for part in parts] for name in _names(part.blocks for part in parts)}
     return Batch(
         Rows(
             np.concatenate([part.steps for part in parts]),
             np.concatenate([part.times for part in parts]),
-            {
-                name: Column(np.concatenate([part.values for part in present if part]), _rows(present, starts))
-                for name, present in columns.items()
-            },
-            {
-                name: Block(np.concatenate([part.values for part in present if part]), _rows(present, starts))
-                for name, present in blocks.items()
-            },
+            _join([part.scalars for part in parts], starts),
+            _join([part.blocks for part in parts], starts),
+            _join([part.layers for part in parts], starts),
+            _join([part.paths for part in parts], starts),
         )
     )
 
 
-def _names(parts: Iterable[Iterable[str]]) -> dict[str, None]:
-    """All names, each once, in order of appearance."""
-    return dict.fromkeys(name for part in parts for name in part)
+def mergeable(batches: Sequence[Batch], after: Batch) -> bool:
+    """Whether a batch can be joined to those before it: a path through time must be told at the same time steps."""
+    return all(
+        np.array_equal(path.time_steps, before.time_steps)
+        for layer, path in after.rows.paths.items()
+        for before in (batch.rows.paths.get(layer) for batch in batches)
+        if before
+    )
 
 
-def _rows(parts: Sequence[Column | Block | None], starts: Sequence[int]) -> Integers | None:
+def _join(parts: Sequence[Mapping[str, SignalT]], starts: Sequence[int]) -> dict[str, SignalT]:
+    """Joins each signal over consecutive batches.
+
+    Args:
+        parts: The signals of each batch, by name.
+        starts: First row of each batch in the joined one, and the end of the last.
+    """
+    joined: dict[str, SignalT] = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        present = [part.get(name) for part in parts]
+        first = next(signal for signal in present if signal)
+        values = np.concatenate([signal.values for signal in present if signal])
+        joined[name] = replace(first, values=values, rows=_rows(present, starts))
+    return joined
+
+
+def _rows(parts: Sequence[Column | Block | Path | None], starts: Sequence[int]) -> Integers | None:
     """Which of the joined rows have a value; None when all have.
 
     Args:
@@ -93,6 +112,7 @@ def _observe(live: LiveRun, rows: Rows) -> list[Finding]:
         live.latest_scalars[name] = float(column.values[-1])
     for name, block in rows.blocks.items():
         live.latest_norms[name] = block.values[-1].copy()  # a view would keep the whole block
+    live.path_layers.update(rows.paths)
     _heard(live, float(rows.times[-1]))
     return live.diagnosis.observe(rows)
 
@@ -125,4 +145,6 @@ def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
     _heard(live, event.time)
     if detail == "training_began":
         live.diagnosis.training_began()
+    if detail == "epoch_ended":
+        return live.diagnosis.epoch_ended()
     return []

@@ -78,6 +78,17 @@ class Diagnosis:
             monitor.observe(rows, losses, changes)
         return changes.in_order(PRECEDENCE) if changes.found else []
 
+    def epoch_ended(self) -> list[Finding]:
+        """Takes in that an epoch was completed, its validation included.
+
+        Returns:
+            What changed, in the order of the catalogue.
+        """
+        changes = Changes()
+        for monitor in self._monitors:
+            monitor.epoch_ended(self._rhythm.state.last_step or 0, changes)
+        return changes.in_order(PRECEDENCE)
+
     def silence(self, seconds: float, limit: float) -> list[Finding]:
         """Takes in that nothing was heard for longer than normal, both in seconds."""
         changes = Changes()

@@ -54,3 +54,6 @@ class Monitor(Generic[StateT]):
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Takes in consecutive rows."""
+
+    def epoch_ended(self, step: int, changes: Changes) -> None:
+        """Takes in that an epoch was completed, its validation included, after the row of some step."""
