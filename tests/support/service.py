@@ -17,6 +17,8 @@ from paramedic.v1.telemetry_pb2 import Registered, Rejected, StreamTelemetryRequ
 from paramedic.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from paramedic_service.server import Server
 from paramedic_service.settings import Settings
+from paramedic_service.store.interface import Store, StoreError
+from paramedic_service.store.records import Checkpoint, LogRecord
 
 DEADLINE = 30.0  # seconds; only a hanging test ever waits so long
 
@@ -56,6 +58,34 @@ def service_process(directory: Path) -> Iterator[tuple[subprocess.Popen[str], in
     finally:
         process.kill()
         process.wait()
+
+
+class FragileStore:
+    """A real store in front of which the disk can fill up."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.full = False
+        self.breaks_after_writing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def append(self, records: Sequence[LogRecord]) -> list[int]:
+        self._write()
+        positions = self._store.append(records)
+        if self.breaks_after_writing:
+            self.breaks_after_writing = False
+            raise StoreError("the connection was lost before the answer came")
+        return positions
+
+    def checkpoint(self, checkpoints: Sequence[Checkpoint], now: float) -> None:
+        self._write()
+        self._store.checkpoint(checkpoints, now)
+
+    def _write(self) -> None:
+        if self.full:
+            raise StoreError("the disk is full")
 
 
 class Reporter:

@@ -6,35 +6,7 @@ import pytest
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest, ListFindingsRequest
 from paramedic_service.store.interface import StoreError
 from paramedic_service.store.opening import open_store
-from support.service import Reporter, batch, diagnosis, eventually, identity, serving, settings_in
-
-
-class FragileStore:
-    """A real store in front of which the disk can fill up."""
-
-    def __init__(self, store):
-        self._store = store
-        self.full = False
-        self.breaks_after_writing = False
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    def append(self, records):
-        self._write()
-        positions = self._store.append(records)
-        if self.breaks_after_writing:
-            self.breaks_after_writing = False
-            raise StoreError("the connection was lost before the answer came")
-        return positions
-
-    def checkpoint(self, checkpoints, now):
-        self._write()
-        self._store.checkpoint(checkpoints, now)
-
-    def _write(self):
-        if self.full:
-            raise StoreError("the disk is full")
+from support.service import FragileStore, Reporter, batch, diagnosis, eventually, identity, serving, settings_in
 
 
 @pytest.fixture
@@ -97,6 +69,7 @@ async def test_entries_that_were_stored_by_a_commit_that_seemed_to_fail_are_judg
     [live] = service.ingest.runs.values()
     assert (live.rows, live.last_sequence) == (2, 2)
     assert live.diagnosis.findings["nonfinite_loss"].violations == 2
+    assert live.position == [entry.position for entry in store.read_log(live.number)][-1]
 
 
 async def test_a_registration_that_cannot_be_stored_is_answered_as_unavailable(service, channel, store):
