@@ -62,14 +62,15 @@ async def test_findings_that_could_not_be_saved_are_saved_later(service, channel
 async def test_entries_that_were_stored_by_a_commit_that_seemed_to_fail_are_judged_once(service, channel, store):
     reporter = Reporter(channel)
     await reporter.register()
-    store.breaks_after_writing = True
-    await reporter.send(batch(1, [1], loss=float("nan")), batch(2, [2], loss=float("nan")))
-    await reporter.until_acknowledged(2)
+    for sequence in (1, 2):
+        store.breaks_after_writing = True
+        await reporter.send(batch(sequence, [sequence], loss=float("nan")))
+        await reporter.until_acknowledged(sequence)
+        [live] = service.ingest.runs.values()
+        assert (live.rows, live.last_sequence) == (sequence, sequence)
+        assert live.diagnosis.findings["nonfinite_loss"].violations == sequence
+        assert live.position == [entry.position for entry in store.read_log(live.number)][-1]
     assert await stored_steps(channel) == [1, 2]
-    [live] = service.ingest.runs.values()
-    assert (live.rows, live.last_sequence) == (2, 2)
-    assert live.diagnosis.findings["nonfinite_loss"].violations == 2
-    assert live.position == [entry.position for entry in store.read_log(live.number)][-1]
 
 
 async def test_a_registration_that_cannot_be_stored_is_answered_as_unavailable(service, channel, store):
