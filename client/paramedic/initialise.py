@@ -35,7 +35,7 @@ def init(
     """Begins a run, and returns at once whether or not the service is there.
 
     This is the only place that raises; from here on nothing does. An unfinished run of this process with the same
-    identity is finished first, so that a notebook's cell can be run again.
+    identity is finished first, within the bound of `Run.finish`, so that a notebook's cell can be run again.
 
     Args:
         project: Groups runs of one team or model, 1 to 128 characters.

@@ -19,8 +19,8 @@ from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 
 # A run is given up after so many attempts to connect without any progress,
 MAX_FAILURES = 4
-# or when the service says nothing for so long, seconds.
-PATIENCE = 30.0
+# or when the service answers for nothing for so long, seconds: longer than it may ask to hold back.
+PATIENCE = 90.0
 
 _POLL = 0.25
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import paramedic
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED
 from support.telemetry_service import TelemetryService
@@ -43,6 +45,17 @@ def test_an_uncaught_exception_fails_the_run(service: TelemetryService, spool_di
     assert entries[-2].event.error.kind == "KeyError"
     assert "raise KeyError" not in entries[-2].event.error.message
     assert entries[-1].finish.state == RUN_STATE_FAILED
+
+
+@pytest.mark.parametrize("session", ["sys.last_value = ValueError('seen')", "sys.ps1 = '>>> '"])
+def test_an_exception_that_the_user_went_on_from_does_not_fail_the_run(
+    session: str, service: TelemetryService, spool_dir: Path
+) -> None:
+    """It was there before the run began, or was shown at the prompt of an interactive session."""
+    script = f"import sys\n{session}\n" + PROLOGUE + "if hasattr(sys, 'ps1'): sys.last_value = ValueError('seen')"
+    command = [sys.executable, "-c", script, service.url, str(spool_dir)]
+    subprocess.run(command, timeout=DEADLINE, check=True)
+    assert service.run().entries[-1].finish.state == RUN_STATE_FINISHED
 
 
 def test_an_exit_without_a_service_leaves_everything_on_disk(service: TelemetryService, spool_dir: Path) -> None:
