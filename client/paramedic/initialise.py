@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from paramedic import lifecycle
 from paramedic.description import initial_description
+from paramedic.disabled import DisabledRun
 from paramedic.encoding import MAX_REQUEST_BYTES
-from paramedic.run import FINISH_TIMEOUT, DisabledRun, Run
+from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.settings import Mode, exposes_token, resolve
 
 _LOGGER = logging.getLogger("paramedic")

@@ -3,7 +3,6 @@
 import math
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from queue import SimpleQueue
 from types import TracebackType
@@ -15,6 +14,7 @@ from paramedic import lifecycle
 from paramedic.buffer import RowBuffer
 from paramedic.drops import Drops
 from paramedic.encoding import encode_registration
+from paramedic.errors import training_error
 from paramedic.findings import Findings
 from paramedic.kept import warn_of_kept
 from paramedic.names import table_problem
@@ -41,10 +41,6 @@ Status: TypeAlias = Literal["finished", "failed"]
 Detail: TypeAlias = TrainingBegan | EpochEnded | TrainingEnded | TrainingError
 
 FINISH_TIMEOUT = 5.0
-
-_MAX_KIND = 256
-_MAX_MESSAGE = 16_384
-_MAX_TRACEBACK = 65_536
 
 
 class Run:
@@ -242,7 +238,7 @@ class Run:
             self._refuse()
             return
         try:
-            self.event(_training_error(exception), step)
+            self.event(training_error(exception), step)
         except Exception as error:
             self._blame(error)
 
@@ -311,45 +307,6 @@ class Run:
         self._drops.add("internal_error", 1, f"{type(error).__name__}: {error}")
 
 
-class DisabledRun(Run):
-    """A run that does nothing at all."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._open = False
-        self._inert = True
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Nothing."""
-        return {}
-
-    @property
-    def findings(self) -> list[Finding]:
-        """Nothing."""
-        return []
-
-    @property
-    def should_stop(self) -> bool:
-        """Never."""
-        return False
-
-    def start(self) -> None:
-        """Does nothing."""
-
-    def await_finish(self, timeout: float) -> None:
-        """Does nothing."""
-
-
-def _training_error(exception: BaseException) -> TrainingError:
-    trace = "".join(traceback.format_exception(exception))
-    return TrainingError(
-        kind=_text(type(exception).__name__, _MAX_KIND),
-        message=_text(str(exception), _MAX_MESSAGE),
-        traceback=_text(trace[-_MAX_TRACEBACK:], _MAX_TRACEBACK),  # where it was raised stands at the end
-    )
-
-
 def _wake(inbox: SimpleQueue[Arrival]) -> None:
     if inbox.empty():  # whatever is in there wakes the sender too
         inbox.put(None)
@@ -362,7 +319,3 @@ def _seconds(timeout: float) -> float:
     except (TypeError, ValueError, OverflowError):
         return FINISH_TIMEOUT
     return FINISH_TIMEOUT if math.isnan(seconds) else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
-
-
-def _text(text: str, limit: int) -> str:
-    return text[:limit].encode("utf-8", "replace").decode()

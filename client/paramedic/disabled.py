@@ -1,0 +1,35 @@
+"""The run of a training that is not to be watched."""
+
+from paramedic.run import Run
+from paramedic.settings import Settings
+from paramedic.v1.finding_pb2 import Finding
+
+
+class DisabledRun(Run):
+    """A run that does nothing at all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open = False
+        self._inert = True
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Nothing."""
+        return {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Nothing."""
+        return []
+
+    @property
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
+
+    def start(self) -> None:
+        """Does nothing."""
+
+    def await_finish(self, timeout: float) -> None:
+        """Does nothing."""
