@@ -25,13 +25,12 @@ class Instruments:
         )
         self.rpc_seconds = Histogram(
             "paramedic_rpc_duration_seconds",
-            "Duration of calls that answer once, by method.",
+            "Duration of calls that ended, by method; a stream lasts as long as it is open.",
             ["method"],
             buckets=_FAST,
             registry=self.registry,
         )
         self.streams = Gauge("paramedic_open_streams", "Telemetry streams open now.", registry=self.registry)
-        self.watchers = Gauge("paramedic_open_watches", "Callers that watch findings now.", registry=self.registry)
         self.runs = Gauge("paramedic_runs_in_memory", "Runs held in memory.", registry=self.registry)
 
         self.entries = Counter(
@@ -96,11 +95,6 @@ class Instruments:
             "paramedic_findings",
             "Changes of findings, by rule, severity and change.",
             ["rule", "severity", "change"],
-            registry=self.registry,
-        )
-        self.slow_subscribers = Counter(
-            "paramedic_slow_watches",
-            "Watches ended because their caller did not read fast enough.",
             registry=self.registry,
         )
 

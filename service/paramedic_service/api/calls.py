@@ -1,6 +1,7 @@
 """What surrounds every call: its metrics, and the status of whatever goes wrong in it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,7 @@ async def answered(method: str, context: Context, instruments: Instruments) -> A
         instruments: Where it is counted.
     """
     code = grpc.StatusCode.OK
+    begun = time.perf_counter()
     try:
         yield
     except asyncio.CancelledError:
@@ -38,3 +40,4 @@ async def answered(method: str, context: Context, instruments: Instruments) -> A
         await context.abort(code, message)
     finally:
         instruments.rpcs.labels(method, code.name).inc()
+        instruments.rpc_seconds.labels(method).observe(time.perf_counter() - begun)

@@ -255,6 +255,7 @@ async def test_calls_are_counted_by_status(service, api):
     sample = service.instruments.registry.get_sample_value
     assert sample("paramedic_rpcs_total", {"method": "ListRuns", "code": "OK"}) == 1
     assert sample("paramedic_rpcs_total", {"method": "GetRun", "code": "NOT_FOUND"}) == 1
+    assert sample("paramedic_rpc_duration_seconds_count", {"method": "ListRuns"}) == 1
 
 
 async def test_a_defect_of_the_service_shows_nothing_of_its_inside(service, api, monkeypatch):
