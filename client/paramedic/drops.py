@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import Counter
 
-_LOGGER = logging.getLogger("paramedic")
+from paramedic.speech import say
 
 # A service, or a loop over made-up names, can invent reasons to complain: that many are said aloud.
 _MAX_COMPLAINTS = 100
@@ -62,4 +62,10 @@ class Drops:
         with self.lock:
             complaints, self._complaints = self._complaints, []
         for reason, why in complaints:
-            _LOGGER.warning("run %s: %s: %s (further ones are only counted, see run.dropped)", self._run, reason, why)
+            say(
+                logging.WARNING,
+                "run %s: %s: %s (further ones are only counted, see run.dropped)",
+                self._run,
+                reason,
+                why,
+            )

@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from paramedic.speech import say
 from paramedic.v1.finding_pb2 import (
     FINDING_CHANGE_OPENED,
     FINDING_CHANGE_RESOLVED,
@@ -11,8 +12,6 @@ from paramedic.v1.finding_pb2 import (
     SEVERITY_WARNING,
     Finding,
 )
-
-_LOGGER = logging.getLogger("paramedic")
 
 SEVERITIES: dict[str, int] = {
     "info": SEVERITY_INFO,
@@ -72,13 +71,20 @@ class Findings:
         severity = _NAMES.get(finding.severity, "unknown severity")
         summary = _line(finding.summary)
         if finding.change == FINDING_CHANGE_RESOLVED:
-            _LOGGER.info("run %s: %s resolved at step %d: %s", self._run, finding.rule, finding.resolved_step, summary)
+            say(
+                logging.INFO,
+                "run %s: %s resolved at step %d: %s",
+                self._run,
+                finding.rule,
+                finding.resolved_step,
+                summary,
+            )
         elif finding.change == FINDING_CHANGE_OPENED:
             remedy = f" Try: {_line(finding.remedies[0].text)}" if finding.remedies else ""
             level = _LEVELS.get(finding.severity, logging.INFO)
-            _LOGGER.log(level, "run %s: %s (%s): %s%s", self._run, finding.rule, severity, summary, remedy)
+            say(level, "run %s: %s (%s): %s%s", self._run, finding.rule, severity, summary, remedy)
         else:
-            _LOGGER.debug("run %s: %s (%s): %s", self._run, finding.rule, severity, summary)
+            say(logging.DEBUG, "run %s: %s (%s): %s", self._run, finding.rule, severity, summary)
 
 
 def _line(text: str) -> str:

@@ -11,8 +11,7 @@ from paramedic.disabled import DisabledRun
 from paramedic.encoding import MAX_REQUEST_BYTES
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.settings import Mode, exposes_token, resolve
-
-_LOGGER = logging.getLogger("paramedic")
+from paramedic.speech import say
 
 # The environment travels in the same request.
 _MAX_CONFIG_BYTES = MAX_REQUEST_BYTES // 2
@@ -74,7 +73,7 @@ def init(
     if settings.mode is Mode.DISABLED:
         return DisabledRun(settings)
     if exposes_token(settings.endpoint):
-        _LOGGER.warning("the token travels to %s unencrypted; use grpcs://", settings.endpoint.target)
+        say(logging.WARNING, "the token travels to %s unencrypted; use grpcs://", settings.endpoint.target)
     earlier = lifecycle.live(settings.identity.SerializeToString(deterministic=True))
     if earlier is not None:
         earlier.begin_finish(None, FINISH_TIMEOUT)

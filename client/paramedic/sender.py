@@ -22,11 +22,10 @@ from paramedic.encoding import (
     split,
 )
 from paramedic.outbox import Outbox
+from paramedic.speech import say
 from paramedic.uplink import Arrival, Uplink
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.telemetry_pb2 import Dropped, FinishRun, RunEvent
-
-_LOGGER = logging.getLogger("paramedic")
 
 # How old a row becomes before it is sent in a batch that is not full, seconds.
 FLUSH_INTERVAL = 0.25
@@ -261,13 +260,14 @@ class Sender:
         except Exception as error:
             if not self._complained:
                 self._complained = True
-                _LOGGER.warning(
+                say(
+                    logging.WARNING,
                     "run %s: an error inside Paramedic: %s: %s; the training is not affected",
                     self._label,
                     type(error).__name__,
                     error,
                 )
-                _LOGGER.debug("run %s: its traceback", self._label, exc_info=True)
+                say(logging.DEBUG, "run %s: its traceback", self._label, traceback=True)
             self._recover()
 
     def _recover(self) -> None:
@@ -275,5 +275,5 @@ class Sender:
             if self._uplink is not None:
                 self._uplink.postpone()
         except Exception:
-            _LOGGER.debug("run %s: cannot drop the connection", self._label, exc_info=True)
+            say(logging.DEBUG, "run %s: cannot drop the connection", self._label, traceback=True)
         time.sleep(FLUSH_INTERVAL)  # whatever it was, it must not spin

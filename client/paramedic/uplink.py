@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from paramedic.backoff import Backoff
 from paramedic.drops import Drops
 from paramedic.outbox import Outbox
+from paramedic.speech import say
 from paramedic.transport import Delivered, Endpoint, Stream, StreamEnded
 from paramedic.v1.finding_pb2 import Finding
 from paramedic.v1.telemetry_pb2 import (
@@ -24,8 +25,6 @@ from paramedic.v1.telemetry_pb2 import (
     StreamTelemetryResponse,
     Throttle,
 )
-
-_LOGGER = logging.getLogger("paramedic")
 
 WINDOW_ENTRIES = 64
 WINDOW_BYTES = 4 * 1024 * 1024
@@ -178,7 +177,8 @@ class Uplink:
         if failure.code not in self._warned:
             self._warned.add(failure.code)
             advice = _ADVICE.get(failure.code)
-            _LOGGER.warning(
+            say(
+                logging.WARNING,
                 "run %s: no connection to the service at %s: %s: %s%s. Telemetry is kept and sent later",
                 self._label,
                 self._endpoint.target,
@@ -264,6 +264,6 @@ class Uplink:
         self.failure = None
         self.failures = 0
         if self._warned:
-            _LOGGER.info("run %s: the service at %s is back", self._label, self._endpoint.target)
+            say(logging.INFO, "run %s: the service at %s is back", self._label, self._endpoint.target)
             self._warned.clear()
         self._backoff.reset()

@@ -246,6 +246,22 @@ def test_garbage_left_in_the_spool_costs_only_itself(
     assert again.dropped["corrupt_spool"] >= 1
 
 
+def test_a_log_handler_that_raises_does_not_stop_the_delivery(
+    service: TelemetryService, begin: BeginRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: logging.LogRecord) -> None:
+        raise OSError("the terminal is gone")
+
+    monkeypatch.setattr(logging.getLogger("paramedic"), "handle", fail)
+    service.stop()
+    run = begin()
+    run.log(0, loss="not a number")
+    service.start()
+    service.wait_for_steps(1)
+    run.finish()
+    assert service.run().finished
+
+
 def test_requests_are_what_the_contract_says(service: TelemetryService, begin: BeginRun, spool_dir: Path) -> None:
     """The spool holds the very requests of the stream, the registration first."""
     service.stop()
