@@ -27,12 +27,14 @@ from paramedic.v1.run_pb2 import Run
 from paramedic.v1.run_pb2 import RunState as RunStateMessage
 from paramedic_service.api.calls import Context, answered
 from paramedic_service.api.series import Selection, read_series
+from paramedic_service.ingest.block_validation import TENSOR_SIGNALS
 from paramedic_service.ingest.errors import InvalidArgumentError
+from paramedic_service.ingest.identity_validation import validate_identity
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.refusal import MAX_COUNT
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.ingest.subscriptions import FindingChange
 from paramedic_service.ingest.translation import finding_to_message, identity_to_message, rule_to_message
-from paramedic_service.ingest.validation import MAX_COUNT, TENSOR_SIGNALS, validate_identity
 from paramedic_service.instruments import Instruments
 from paramedic_service.rules.catalogue import RULES
 from paramedic_service.store.interface import Store

@@ -12,7 +12,7 @@ from paramedic_service.ingest.errors import (
     TooSlowError,
     UnavailableError,
 )
-from paramedic_service.ingest.validation import InvalidRequestError
+from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.store.interface import StoreError
 
 _CODES: dict[type[Exception], grpc.StatusCode] = {

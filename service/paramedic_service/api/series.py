@@ -8,7 +8,9 @@ import numpy as np
 from paramedic.v1.diagnosis_pb2 import Series
 from paramedic_service.api.thinning import Span, Steps, Thinner, Values
 from paramedic_service.ingest.entries import Batch, Description
-from paramedic_service.ingest.validation import MAX_COUNT, Frontier, InvalidRequestError, parse, validate
+from paramedic_service.ingest.frontier import Frontier
+from paramedic_service.ingest.refusal import MAX_COUNT, InvalidRequestError
+from paramedic_service.ingest.validation import parse, validate
 from paramedic_service.rules.telemetry import Rows
 from paramedic_service.store.records import LogRecord
 

@@ -10,16 +10,12 @@ from paramedic.v1 import telemetry_pb2
 from paramedic.v1.telemetry_pb2 import StreamTelemetryResponse
 from paramedic_service.api.calls import Context, answered
 from paramedic_service.ingest.errors import NotRegisteredError, StoppingError
+from paramedic_service.ingest.identity_validation import validate_identity, validate_run_name
+from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.ingest.session import Acknowledged, Answer, Rejected, Session, Throttled
 from paramedic_service.ingest.translation import finding_to_message
-from paramedic_service.ingest.validation import (
-    InvalidRequestError,
-    parse,
-    peek_sequence,
-    validate_identity,
-    validate_run_name,
-)
+from paramedic_service.ingest.validation import parse, peek_sequence
 from paramedic_service.instruments import Instruments
 
 SERVICE = telemetry_pb2.DESCRIPTOR.services_by_name["TelemetryService"].full_name

@@ -11,9 +11,9 @@ from paramedic_service.cli.findings_table import print_findings
 from paramedic_service.cli.recording import Recording, RecordingError, spooled, stored
 from paramedic_service.cli.root import app
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.restore import Replayer
 from paramedic_service.ingest.translation import finding_to_message, identity_to_message
-from paramedic_service.ingest.validation import InvalidRequestError
 from paramedic_service.settings import default_store_url
 from paramedic_service.store.records import RunKey
 

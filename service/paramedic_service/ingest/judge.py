@@ -7,7 +7,7 @@ import structlog
 
 from paramedic_service.ingest.checkpoints import Checkpointer
 from paramedic_service.ingest.entries import Batch, Entry, Event, kind_of
-from paramedic_service.ingest.fold import fold, merge
+from paramedic_service.ingest.fold import fold, merge, mergeable
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.restore import replay
 from paramedic_service.ingest.session import ActiveRun, Promise
@@ -104,12 +104,12 @@ def _joined(entries: Sequence[Entry]) -> Iterator[Entry]:
     """Joins consecutive batches: they cost less together, and rules do not see how rows were cut."""
     batches: list[Batch] = []
     for entry in entries:
-        if isinstance(entry, Batch):
-            batches.append(entry)
-            continue
-        if batches:
+        if batches and not (isinstance(entry, Batch) and mergeable(batches, entry)):
             yield merge(batches)
             batches = []
-        yield entry
+        if isinstance(entry, Batch):
+            batches.append(entry)
+        else:
+            yield entry
     if batches:
         yield merge(batches)

@@ -34,6 +34,7 @@ class LiveRun:
         last_report_at: Client clock of the last report, seconds since the Unix epoch; None before the first.
         latest_scalars: Last value of every scalar signal.
         latest_norms: Last row of every per-tensor signal, float32 [tensors].
+        path_layers: Recurrent layers whose gradient's path through time was seen.
         silent: Whether its silence stands in the log and nothing was heard since.
         ended_at: Service clock when it ended, seconds since the Unix epoch; None while it runs.
     """
@@ -54,6 +55,7 @@ class LiveRun:
     last_report_at: float | None = None
     latest_scalars: dict[str, float] = field(default_factory=dict)
     latest_norms: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    path_layers: set[str] = field(default_factory=set)
     silent: bool = False
     ended_at: float | None = None
 

@@ -6,8 +6,10 @@ import structlog
 
 from paramedic_service.ingest import snapshot
 from paramedic_service.ingest.fold import fold
+from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
-from paramedic_service.ingest.validation import MAX_COUNT, Frontier, parse, validate
+from paramedic_service.ingest.refusal import MAX_COUNT
+from paramedic_service.ingest.validation import parse, validate
 from paramedic_service.rules.finding import Finding
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import LogRecord, RunRecord

@@ -22,11 +22,12 @@ from paramedic_service.ingest.errors import (
 )
 from paramedic_service.ingest.judge import Judge
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.runs import ActiveRuns
 from paramedic_service.ingest.session import Acknowledged, ActiveRun, Promise, Rejected, Session, Throttled
 from paramedic_service.ingest.subscriptions import FindingChange, Subscription, Subscriptions
-from paramedic_service.ingest.validation import InvalidRequestError, parse, peek_sequence, validate
+from paramedic_service.ingest.validation import parse, peek_sequence, validate
 from paramedic_service.ingest.watchdog import silence
 from paramedic_service.instruments import Instruments
 from paramedic_service.settings import Settings

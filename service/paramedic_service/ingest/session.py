@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from paramedic_service.ingest.entries import Entry
+from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.subscriptions import FindingChange
-from paramedic_service.ingest.validation import Frontier
 from paramedic_service.store.records import LogRecord
 
 ENTRIES_AN_ACKNOWLEDGEMENT = 32  # while more entries are under way; each acknowledgement costs a system call

@@ -12,7 +12,7 @@ from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.store.records import RunRecord, RunState
 
 # Grows when the shape below or what `fold` makes of entries changes: older snapshots are then left unread.
-VERSION = 1
+VERSION = 2
 
 _ARRAY = 1  # msgpack extension type: dtype, shape, little-endian bytes
 
@@ -31,6 +31,7 @@ def take(live: LiveRun) -> bytes:
             "last_report_at": live.last_report_at,
             "latest_scalars": live.latest_scalars,
             "latest_norms": live.latest_norms,
+            "path_layers": sorted(live.path_layers),
             "silent": live.silent,
             "ended_at": live.ended_at,
             "diagnosis": live.diagnosis.state(),
@@ -65,6 +66,7 @@ def restore(record: RunRecord, body: bytes) -> LiveRun:
             last_report_at=state["last_report_at"],
             latest_scalars=dict(state["latest_scalars"]),
             latest_norms=dict(state["latest_norms"]),
+            path_layers=set(state["path_layers"]),
             silent=state["silent"],
             ended_at=state["ended_at"],
         )

@@ -87,4 +87,5 @@ def _evidence_to_message(evidence: Evidence) -> EvidenceMessage:
         value=evidence.value,
         threshold=evidence.threshold,
         meaning=evidence.meaning,
+        layer=evidence.layer,
     )

@@ -2,14 +2,24 @@
 
 from typing import Any
 
+from paramedic_service.rules.config_monitor import ConfigMonitor
 from paramedic_service.rules.declaration import RuleDeclaration
+from paramedic_service.rules.errors import ErrorMonitor
 from paramedic_service.rules.gradient_monitor import GradientMonitor
 from paramedic_service.rules.loss_monitor import LossMonitor
+from paramedic_service.rules.metrics_monitor import MetricsMonitor
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 
-MONITORS: tuple[type[Monitor[Any]], ...] = (LossMonitor, GradientMonitor, RhythmMonitor)
+MONITORS: tuple[type[Monitor[Any]], ...] = (
+    LossMonitor,
+    MetricsMonitor,
+    GradientMonitor,
+    RhythmMonitor,
+    ErrorMonitor,
+    ConfigMonitor,
+)
 """One a family."""
 
 RULES: tuple[RuleDeclaration, ...] = tuple(rule for monitor in MONITORS for rule in monitor.rules)

@@ -66,6 +66,10 @@ class Condition:
             if self.episode.open:
                 changes.add(0, self.episode.resolve(self.rule, step))
             return
-        told = latest is not None and latest.open and Verdict(latest.summary, latest.evidence) == verdict
+        told = (
+            latest is not None
+            and latest.open
+            and (latest.summary, latest.evidence) == (verdict.summary, verdict.evidence)
+        )
         if not told:
             changes.add(0, self.episode.hold(self.rule, step, verdict))

@@ -12,6 +12,7 @@ from paramedic_service.rules.catalogue import DEFAULTS, MONITORS, PRECEDENCE
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.description import Description
 from paramedic_service.rules.episode import Episode
+from paramedic_service.rules.errors import ErrorMonitor
 from paramedic_service.rules.finding import Finding
 from paramedic_service.rules.loss_monitor import LossMonitor
 from paramedic_service.rules.monitor import Monitor
@@ -44,6 +45,7 @@ class Diagnosis:
         monitors = [kind(self._rulebook, episodes, states.get(kind.__name__)) for kind in MONITORS]
         self._monitors: list[Monitor[Any]] = monitors
         self._loss = next(monitor for monitor in monitors if isinstance(monitor, LossMonitor))
+        self._errors = next(monitor for monitor in monitors if isinstance(monitor, ErrorMonitor))
         self._rhythm = next(monitor for monitor in monitors if isinstance(monitor, RhythmMonitor))
         for monitor in monitors:
             monitor.resume(description)
@@ -93,6 +95,12 @@ class Diagnosis:
         """Takes in that nothing was heard for longer than normal, both in seconds."""
         changes = Changes()
         self._rhythm.silence(seconds, limit, changes)
+        return changes.in_order(PRECEDENCE)
+
+    def fail(self, kind: str, message: str, traceback: str) -> list[Finding]:
+        """Takes in that an exception left the training loop: its class name, message and traceback."""
+        changes = Changes()
+        self._errors.fail(kind, message, traceback, changes)
         return changes.in_order(PRECEDENCE)
 
     def finish(self) -> list[Finding]:

@@ -14,10 +14,12 @@ class Verdict:
     Attributes:
         summary: One sentence: what, where, since when.
         evidence: At least one fact.
+        remedies: What to change, most promising first, where the violation tells it better than the rule can.
     """
 
     summary: str
     evidence: tuple[Evidence, ...]
+    remedies: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class Episode:
     def resolve(self, rule: RuleDeclaration, step: int) -> Finding:
         """Resolves the open finding at a step."""
         assert self.latest is not None
-        verdict = Verdict(self.latest.summary, self.latest.evidence)
+        verdict = Verdict(self.latest.summary, self.latest.evidence, self.latest.remedies)
         return self._change(rule, Change.RESOLVED, step, verdict)
 
     def _change(self, rule: RuleDeclaration, change: Change, step: int, verdict: Verdict) -> Finding:
@@ -129,6 +131,6 @@ class Episode:
             episodes=self.episodes,
             summary=verdict.summary,
             evidence=verdict.evidence,
-            remedies=rule.remedies,
+            remedies=verdict.remedies or rule.remedies,
         )
         return self.latest

@@ -31,6 +31,7 @@ class Evidence:
         meaning: What the value is: "root mean square".
         tensor: Tensor it was measured on; empty when it belongs to the whole run.
         threshold: The bound it passed, if there is one.
+        layer: Layer it was measured on or is said of; empty for a tensor or the whole run.
     """
 
     signal: str
@@ -39,6 +40,7 @@ class Evidence:
     meaning: str
     tensor: str = ""
     threshold: float | None = None
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

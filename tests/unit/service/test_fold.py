@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest import snapshot
 from paramedic_service.ingest.entries import Batch
-from paramedic_service.ingest.fold import fold, merge
+from paramedic_service.ingest.fold import fold, merge, mergeable
+from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.restore import Replayer
-from paramedic_service.ingest.validation import Frontier, InvalidRequestError, validate
-from paramedic_service.rules.telemetry import Block, Column, Rows
+from paramedic_service.ingest.validation import validate
+from paramedic_service.rules.telemetry import Block, Column, Path, Rows
 from paramedic_service.store.records import RunKey, RunRecord, RunState
 from support.service import batch, description, finish
 
@@ -181,14 +183,21 @@ def rows(draw):
     for name in draw(st.sets(st.sampled_from(["gradient_norm", "weight_norm"]))):
         where = indices()
         blocks[name] = Block(np.ones((count if where is None else len(where), 2), np.float32), where)
-    return Batch(Rows(np.arange(count), np.arange(count, dtype=np.float64), scalars, blocks))
+    layers, paths = {}, {}
+    if draw(st.booleans()):
+        where = indices()
+        layers["dead_share"] = Block(np.ones((count if where is None else len(where), 3), np.float32), where)
+    if draw(st.booleans()):
+        where = indices()
+        paths["lstm"] = Path(np.array([0, 4]), np.ones((count if where is None else len(where), 2), np.float32), where)
+    return Batch(Rows(np.arange(count), np.arange(count, dtype=np.float64), scalars, blocks, layers, paths))
 
 
 def cells(entry: Batch, offset: int = 0):
     """Every value with its signal and row."""
     return [
         (name, int(row) + offset, np.array(value).tolist())
-        for signals in (entry.rows.scalars, entry.rows.blocks)
+        for signals in (entry.rows.scalars, entry.rows.blocks, entry.rows.layers, entry.rows.paths)
         for name, signal in signals.items()
         for row, value in zip(
             range(entry.row_count) if signal.rows is None else signal.rows, signal.values, strict=True
@@ -204,6 +213,34 @@ def test_joined_batches_hold_the_rows_of_their_parts(parts):
     assert joined.row_count == offsets[-1]
     assert sorted(cells(joined), key=repr) == sorted(expected, key=repr)
     assert joined.rows.steps.tolist() == [step for part in parts for step in part.rows.steps.tolist()]
+
+
+def along(*time_steps):
+    steps = np.array(time_steps)
+    paths = {"lstm": Path(steps, np.ones((1, len(steps)), np.float32))} if time_steps else {}
+    return Batch(Rows(np.array([0]), np.array([0.0]), paths=paths))
+
+
+def test_paths_that_are_told_at_other_time_steps_are_not_joined():
+    assert mergeable([along(0, 4), along()], along(0, 4))
+    assert not mergeable([along(0, 4), along()], along(0, 5))
+    assert not mergeable([along(0, 4)], along(0, 2, 4))
+
+
+def test_a_restored_run_knows_its_layers_and_paths(replayer, live):
+    described = description(1)
+    described.description.probed_layers.extend(["dense", "lstm"])
+    request = batch(2, [0])
+    request.batch.paths.add(layer="lstm", time_steps=[0], values=[1.0])
+    feed(replayer, described, request)
+    expected = Frontier(2, 0, 2, 2, {"loss"}, {"lstm"})
+    assert Frontier.of(live) == Frontier.of(snapshot.restore(RECORD, snapshot.take(live))) == expected
+
+
+def test_an_error_event_becomes_a_finding(replayer):
+    error = {"kind": "IndexError", "message": "Target 5 is out of bounds."}
+    request = StreamTelemetryRequest(sequence=1, event={"time": 1.8e9, "error": error})
+    assert [finding.rule for finding in feed(replayer, request)] == ["training_error"]
 
 
 def test_a_replayed_batch_does_not_keep_the_whole_batch_alive(live):

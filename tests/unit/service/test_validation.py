@@ -9,16 +9,12 @@ from hypothesis import strategies as st
 
 from paramedic.v1.run_pb2 import RunIdentity
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
+from paramedic_service.ingest.batch_validation import MAX_SCALAR_SIGNALS
 from paramedic_service.ingest.entries import Batch, Description, Finish
-from paramedic_service.ingest.validation import (
-    MAX_SCALAR_SIGNALS,
-    Frontier,
-    InvalidRequestError,
-    parse,
-    peek_sequence,
-    validate,
-    validate_identity,
-)
+from paramedic_service.ingest.frontier import Frontier
+from paramedic_service.ingest.identity_validation import validate_identity
+from paramedic_service.ingest.refusal import InvalidRequestError
+from paramedic_service.ingest.validation import parse, peek_sequence, validate
 from paramedic_service.store.records import RunKey, RunState
 from support.service import batch, description, finish
 
@@ -110,6 +106,85 @@ def test_tensor_values_before_a_tensor_table_are_refused():
     assert refusal(batch(1, [1], norms=[1.0]), Frontier()).field == "batch.tensors"
 
 
+BAD_LAYERS = {
+    "no layer signal": (lambda b: b.layers[0].ClearField("signal"), "batch.layers[0].signal"),
+    "an unknown layer signal": (lambda b: setattr(b.layers[0], "signal", 77), "batch.layers[0].signal"),
+    "a layer signal twice": (
+        lambda b: b.layers.add(signal="LAYER_SIGNAL_DEAD_SHARE", values=[0] * 3, rows=[1]),
+        "batch.layers[1].signal",
+    ),
+    "too few layer values": (lambda b: b.layers[0].values.pop(), "batch.layers[0].values"),
+    "layer rows out of range": (lambda b: b.layers[0].rows.append(2), "batch.layers[0].rows"),
+    "a nameless path": (lambda b: setattr(b.paths[0], "layer", ""), "batch.paths[0].layer"),
+    "an endless path name": (lambda b: setattr(b.paths[0], "layer", "x" * 513), "batch.paths[0].layer"),
+    "a path twice": (lambda b: b.paths.add().CopyFrom(b.paths[0]), "batch.paths[1].layer"),
+    "a path without time steps": (lambda b: b.paths[0].ClearField("time_steps"), "batch.paths[0].time_steps"),
+    "a path that is too long": (lambda b: b.paths[0].time_steps.extend(range(5, 68)), "batch.paths[0].time_steps"),
+    "a path that begins late": (lambda b: b.paths[0].time_steps.pop(0), "batch.paths[0].time_steps"),
+    "a path that turns back": (lambda b: b.paths[0].time_steps.append(4), "batch.paths[0].time_steps"),
+    "too few path values": (lambda b: b.paths[0].values.pop(), "batch.paths[0].values"),
+    "path rows that repeat": (lambda b: b.paths[0].rows.append(1), "batch.paths[0].rows"),
+    "more recurrent layers than the service takes": (
+        lambda b: [b.paths.add(layer=f"lstm_{i}", time_steps=[0], values=[1, 1]) for i in range(10)],
+        "batch.paths[10].layer",
+    ),
+}
+
+
+def probed(sequence: int = 2, steps=(11, 11)) -> StreamTelemetryRequest:
+    """A batch whose second row tells of three probed layers and of one path through time."""
+    request = batch(sequence, steps)
+    request.batch.layers.add(signal="LAYER_SIGNAL_DEAD_SHARE", values=[0, math.nan, 0.5], rows=[1])
+    request.batch.paths.add(layer="lstm", time_steps=[0, 3, 4], values=[1e-9, 1e-3, math.inf], rows=[1])
+    return request
+
+
+@pytest.mark.parametrize(("change", "field"), BAD_LAYERS.values(), ids=BAD_LAYERS)
+def test_bad_layers_and_paths_are_refused_by_naming_their_field(change, field):
+    request = probed()
+    change(request.batch)
+    assert refusal(request, Frontier(sequence=1, layers=3)).field == field
+
+
+def test_layers_and_paths_are_read_as_they_came():
+    rows = check(probed(), Frontier(sequence=1, layers=3)).rows
+    dead, path = rows.layers["dead_share"], rows.paths["lstm"]
+    np.testing.assert_array_equal(dead.values, np.float32([[0, math.nan, 0.5]]))
+    np.testing.assert_array_equal(path.values, np.float32([[1e-9, 1e-3, math.inf]]))
+    assert dead.rows.tolist() == path.rows.tolist() == [1]
+    assert path.time_steps.tolist() == [0, 3, 4]
+
+
+def test_layer_values_before_a_table_of_probed_layers_are_refused():
+    assert refusal(probed(), Frontier(sequence=1)).field == "batch.layers"
+
+
+def test_the_recurrent_layers_of_a_run_are_counted_over_all_its_batches():
+    frontier = Frontier(sequence=1, layers=3)
+    for index in range(9):
+        request = probed(2 + index)
+        request.batch.paths[0].layer = f"lstm_{index}"
+        frontier.advance(2 + index, check(request, frontier))
+    frontier.advance(11, check(probed(11), frontier))
+    check(probed(12), frontier)
+    request = probed(12)
+    request.batch.paths[0].layer = "another"
+    error = refusal(request, frontier)
+    assert (error.field, error.reason) == (
+        "batch.paths[0].layer",
+        "'another' is new, and the run has 10 recurrent layers already",
+    )
+
+
+def test_a_new_table_of_probed_layers_is_what_later_blocks_are_measured_by():
+    frontier = Frontier(sequence=1, layers=2)
+    request = description(2, ())
+    request.description.probed_layers.extend("abc")
+    frontier.advance(2, check(request, frontier))
+    frontier.advance(3, check(description(3), frontier))
+    check(probed(4), frontier)
+
+
 def test_a_run_has_a_bounded_number_of_scalar_signals():
     frontier = Frontier(scalars={f"s{i}" for i in range(MAX_SCALAR_SIGNALS)})
     error = refusal(batch(2, [1]), frontier)
@@ -133,6 +208,13 @@ BAD_DESCRIPTIONS = {
         lambda d: setattr(d.tensors[0], "element_count", 2**60),
         "description.tensors[0].element_count",
     ),
+    "more probed layers than the service takes": (
+        lambda d: d.probed_layers.extend(str(index) for index in range(11)),
+        "description.probed_layers",
+    ),
+    "a nameless probed layer": (lambda d: d.probed_layers.extend(["a", ""]), "description.probed_layers[1]"),
+    "an endless probed layer": (lambda d: d.probed_layers.append("x" * 513), "description.probed_layers[0]"),
+    "a probed layer twice": (lambda d: d.probed_layers.extend(["a", "b", "a"]), "description.probed_layers[2]"),
     "a negative size": (lambda d: d.tensors[0].shape.append(-3), "description.tensors[0].shape"),
 }
 
@@ -226,6 +308,7 @@ def test_looking_for_a_sequence_never_fails(body):
 
 
 GOOD_BODIES = [
+    probed().SerializeToString(),
     batch(2, range(10, 20), norms=[1.0, 2.0]).SerializeToString(),
     description(2).SerializeToString(),
     finish(2).SerializeToString(),
@@ -246,7 +329,7 @@ def test_mutated_bytes_are_taken_or_refused_but_never_crash(data):
                 body = body or bytearray(1)
             case "insert":
                 body[position:position] = data.draw(st.binary(min_size=1, max_size=8))
-    frontier = Frontier(sequence=1, step=3, tensors=2)
+    frontier = Frontier(sequence=1, step=3, tensors=2, layers=3)
     refused = None
     try:
         frontier.advance(2, check(parse(bytes(body)), frontier))
@@ -255,4 +338,4 @@ def test_mutated_bytes_are_taken_or_refused_but_never_crash(data):
     if refused is not None:
         assert refused.field
         assert refused.reason
-        assert frontier == Frontier(sequence=1, step=3, tensors=2), "a refused entry moves nothing"
+        assert frontier == Frontier(sequence=1, step=3, tensors=2, layers=3), "a refused entry moves nothing"
