@@ -143,8 +143,11 @@ def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
         live.silent = True
         return live.diagnosis.silence(event.silence.seconds, event.silence.limit)
     _heard(live, event.time)
-    if detail == "training_began":
-        live.diagnosis.training_began()
-    if detail == "epoch_ended":
-        return live.diagnosis.epoch_ended()
+    match detail:
+        case "training_began":
+            live.diagnosis.training_began()
+        case "epoch_ended":
+            return live.diagnosis.epoch_ended()
+        case "error":
+            return live.diagnosis.fail(event.error.kind, event.error.message, event.error.traceback)
     return []
