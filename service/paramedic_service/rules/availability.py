@@ -1,7 +1,7 @@
 """What a run reports, in the words in which rules declare what they need."""
 
 from paramedic_service.rules.description import ArrayProfile, Description
-from paramedic_service.rules.telemetry import GRADIENT_PATH, Rows
+from paramedic_service.rules.telemetry import ACCURACIES, ACCURACY, GRADIENT_PATH, VALIDATION_ACCURACY, Rows
 
 REPORTS = "reports"
 ELEMENT_COUNTS = "element counts"
@@ -14,12 +14,18 @@ DATA = "data profile"
 INPUT_STATISTICS = "input statistics"
 TARGET_STATISTICS = "target statistics"
 
+_VALIDATED = frozenset(f"val_{name}" for name in ACCURACIES)
+
 
 def signals(batch: Rows) -> set[str]:
-    """Names of the signals in a batch of rows."""
+    """Names of the signals in a batch of rows; the accuracy counts as such by whatever name it is reported."""
     seen = {REPORTS, *batch.scalars, *batch.blocks, *batch.layers}
     if batch.paths:
         seen.add(GRADIENT_PATH)
+    if not seen.isdisjoint(ACCURACIES):
+        seen.add(ACCURACY)
+    if not seen.isdisjoint(_VALIDATED):
+        seen.add(VALIDATION_ACCURACY)
     return seen
 
 

@@ -13,6 +13,12 @@ Flags = npt.NDArray[np.bool_]
 
 LOSS = "loss"
 LEARNING_RATE = "learning_rate"
+VALIDATION_LOSS = "val_loss"
+
+ACCURACY = "accuracy"
+VALIDATION_ACCURACY = "val_accuracy"
+ACCURACIES = (ACCURACY, "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+"""Names that frameworks give the accuracy over all samples; validation puts "val_" before them."""
 
 GRADIENT_NORM = "gradient_norm"
 WEIGHT_NORM = "weight_norm"

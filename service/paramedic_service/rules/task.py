@@ -1,0 +1,91 @@
+"""What the task is, as far as the meaning of loss and accuracy depends on it."""
+
+import math
+from dataclasses import dataclass
+
+from paramedic_service.rules.description import Description, Layer
+from paramedic_service.rules.layer_kinds import DROPOUTS, WEIGHTED, number, unwrapped, width
+
+CATEGORICAL = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
+BINARY = frozenset({"binary_crossentropy"})
+
+ENCODED_CLASSES = frozenset({"integer", "one_hot", "binary"})
+"""Encodings in which every sample is of exactly one class."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEntropy:
+    """A cross-entropy over classes, as the only loss.
+
+    Attributes:
+        classes: That are told apart; 0 when unknown, 2 for one yes or no, or several of them.
+        regularised: Whether the model adds penalties to it.
+        weighted: Whether samples or classes are weighted in it.
+        weight: Of the loss in the total.
+    """
+
+    classes: int
+    regularised: bool
+    weighted: bool
+    weight: float
+
+    @property
+    def uniform(self) -> float | None:
+        """Loss of a model that knows nothing, ln K; None when the number of classes is unknown, or no scale is."""
+        if self.classes < 2 or self.regularised or self.weighted:
+            return None
+        return self.weight * math.log(self.classes)
+
+
+def cross_entropy(description: Description) -> CrossEntropy | None:
+    """The cross-entropy that is minimised; None when the loss is another one, or not the only one."""
+    if len(description.losses) != 1:
+        return None
+    loss = description.losses[0]
+    if loss.name not in CATEGORICAL | BINARY:
+        return None
+    classes = 2 if loss.name in BINARY else _classes(description)
+    layers = () if description.model is None else description.model.layers
+    regularised = any(
+        name.endswith("regularizer") and value for layer in layers for name, value in layer.settings.items()
+    )
+    training = description.training
+    return CrossEntropy(classes, regularised, training is not None and training.weighted, loss.weight)
+
+
+def class_frequencies(description: Description) -> tuple[float, ...]:
+    """Share of the samples in each class, sum 1; empty when unknown, or when samples are of several classes at once."""
+    targets = () if description.data is None else description.data.targets
+    if len(targets) != 1 or targets[0].encoding not in ENCODED_CLASSES:
+        return ()
+    counts = targets[0].class_counts
+    total = sum(counts)
+    return tuple(count / total for count in counts) if total else ()
+
+
+def harder_in_training(description: Description) -> bool:
+    """Whether the model handicaps its own training: dropout, noise, augmentation."""
+    layers = () if description.model is None else description.model.layers
+    return any(_handicaps(layer) for layer in map(unwrapped, layers))
+
+
+def narrowest_hidden(description: Description) -> tuple[str, int] | None:
+    """The hidden layer with a kernel that has the fewest units, and these; None when there is none."""
+    layers = () if description.model is None else description.model.layers
+    weighted = [layer for layer in map(unwrapped, layers) if layer.kind in WEIGHTED]
+    widths = [(layer.name, units) for layer in weighted[:-1] if (units := layer.units or width(layer))]
+    return min(widths, key=lambda named: named[1], default=None)
+
+
+def _classes(description: Description) -> int:
+    """Classes by the width of the output, else by the labels."""
+    layers = () if description.model is None else description.model.layers
+    weighted = [layer for layer in map(unwrapped, layers) if layer.kind in WEIGHTED]
+    if weighted and weighted[-1].units:
+        return weighted[-1].units
+    return len(class_frequencies(description))
+
+
+def _handicaps(layer: Layer) -> bool:
+    rates = (number(layer.settings, name) for name in ("dropout", "recurrent_dropout"))
+    return layer.kind in DROPOUTS or layer.kind.startswith(("Random", "GaussianNoise")) or any(map(bool, rates))
