@@ -9,12 +9,15 @@ from typing import Any, Protocol
 
 EXIT_TIMEOUT = 5.0
 
+# These locks are held for moments; should one not be free, the training's fork is worth more than ours, seconds.
+_FORK_PATIENCE = 1.0
+
 
 class Lock(Protocol):
     """What can be held across a fork."""
 
-    def acquire(self) -> bool:
-        """Takes it."""
+    def acquire(self, *, timeout: float) -> bool:
+        """Takes it; whether that was possible within the timeout, seconds."""
         ...
 
     def release(self) -> None:
@@ -100,9 +103,7 @@ def _at_exit(known: BaseException | None) -> None:
 def _before_fork() -> None:
     _guard.acquire()
     for run in _live.values():
-        for lock in run.fork_locks():
-            lock.acquire()
-            _held.append(lock)
+        _held.extend(lock for lock in run.fork_locks() if lock.acquire(timeout=_FORK_PATIENCE))
 
 
 def _after_fork() -> None:
