@@ -105,6 +105,18 @@ def test_a_fit_that_another_callback_ended_is_reported_by_the_next_one(recording
     assert told.error.kind == "FitAbandonedError"
 
 
+def test_a_monitor_that_went_on_to_another_model_leaves_the_first_to_itself(recording) -> None:
+    first, second, monitor = compiled(), compiled(), Monitor(recording.run)
+    with pytest.raises(ValueError, match="another callback"):
+        fit(first, monitor, FailingCallback())
+    fit(second, monitor)
+    before = second.get_weights()
+    fit(first)
+    for a, b in zip(before, second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert recording.told().steps() == [1, 2, 3, *range(4, 10)]
+
+
 def test_a_runs_with_block_reports_what_any_callback_raised(recording) -> None:
     with pytest.raises(ValueError, match="another callback"), recording.run:
         fit(compiled(), FailingCallback(), Monitor(recording.run))

@@ -160,6 +160,7 @@ def test_arguments_of_the_fit_are_described(recording) -> None:
     assert description.training.steps_per_epoch == 6
     assert list(description.training.metrics) == ["accuracy"]
     assert not description.training.validated
+    assert not description.training.weighted
     assert description.data.samples == 48
     assert description.environment.framework == "keras"
     assert description.environment.python_version

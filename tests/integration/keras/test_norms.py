@@ -144,7 +144,9 @@ def test_class_weights_are_part_of_the_loss(recording) -> None:
     monitor = Monitor(recording.run)
     weights = {0: 1.0, 1: 3.0, 2: 1.0}
     model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, class_weight=weights, callbacks=[monitor])
-    assert list(recording.told().scalar("loss").values()) == pytest.approx(expected, rel=1e-4)
+    told = recording.told()
+    assert list(told.scalar("loss").values()) == pytest.approx(expected, rel=1e-4)
+    assert told.description.training.weighted
 
 
 def test_a_scheduled_learning_rate_is_the_one_that_each_step_used(recording) -> None:

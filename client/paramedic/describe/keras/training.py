@@ -52,7 +52,12 @@ def fit_arguments(model: Any) -> FitArguments:
 
 
 def training_config(
-    model: Any, arguments: FitArguments, epochs: int | None, steps_per_epoch: int | None, metrics: Sequence[str] = ()
+    model: Any,
+    arguments: FitArguments,
+    epochs: int | None,
+    steps_per_epoch: int | None,
+    metrics: Sequence[str] = (),
+    weighted: bool = False,
 ) -> TrainingConfig:
     """Describes a fit.
 
@@ -62,6 +67,7 @@ def training_config(
         epochs: Epochs asked for; None when unknown.
         steps_per_epoch: Steps an epoch; None when unknown.
         metrics: Names of what is reported beside the loss.
+        weighted: Whether classes or samples are weighted in the loss.
     """
     return TrainingConfig(
         batch_size=arguments.batch_size,
@@ -70,6 +76,7 @@ def training_config(
         metrics=metrics,
         validated=arguments.validated,
         precision=model.dtype_policy.name,
+        weighted=weighted,
     )
 
 

@@ -1,7 +1,7 @@
 """Describes a fit, as far as it can be described: a model that defies description is monitored all the same."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from paramedic.describe import keras as describe
@@ -34,20 +34,21 @@ class FitDescription:
             model=_known(lambda: describe.model_config(model)),
             optimizer=_known(lambda: describe.optimizer_config(optimizers[0])) if optimizers else None,
             losses=_known(lambda: describe.loss_configs(model)),
-            training=self._training([]),
+            training=self._training(),
             environment=_known(describe.environment),
         )
 
     def when_traced(self, traced: Traced) -> RunDescription:
         """Returns what tracing the train step added: the tensors, the metrics, the data."""
-        description = RunDescription(tensors=traced.table, training=self._training(traced.metrics), data=traced.data)
+        training = self._training(traced.metrics, traced.weighted)
+        description = RunDescription(tensors=traced.table, training=training, data=traced.data)
         if self._arguments.samples is not None:
             description.data.samples = self._arguments.samples
         return description
 
-    def _training(self, metrics: list[str]) -> TrainingConfig | None:
+    def _training(self, metrics: Sequence[str] = (), weighted: bool = False) -> TrainingConfig | None:
         epochs, steps = self._params.get("epochs"), self._params.get("steps")
-        return _known(lambda: describe.training_config(self._model, self._arguments, epochs, steps, metrics))
+        return _known(lambda: describe.training_config(self._model, self._arguments, epochs, steps, metrics, weighted))
 
 
 def _known(part: Callable[[], _Part]) -> _Part | None:

@@ -61,7 +61,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     that goes wrong in here reaches the training: it is logged once, and the fit goes on without being monitored.
 
     Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update.
-    Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-22 as zero. What
+    Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-19 as zero. What
     a train step of one's own does to an optimizer inside a `tf.cond` or `tf.while_loop` is not seen, and a fit over
     several replicas (tf.distribute) is not monitored.
 

@@ -29,6 +29,7 @@ class Traced:
         table: The same variables, described.
         scale_of: For each variable, the position of its optimizer in scales; -1 for one that does not scale.
         data: Inputs and targets of the step.
+        weighted: Whether the step was given weights of samples, which is also what Keras makes of weights of classes.
     """
 
     scalars: tuple[str, ...]
@@ -37,6 +38,7 @@ class Traced:
     table: tuple[Tensor, ...]
     scale_of: npt.NDArray[np.int64]
     data: DataProfile
+    weighted: bool
 
     @property
     def metrics(self) -> list[str]:
@@ -162,7 +164,7 @@ class Recorder:
         variables, table = tensor_table(self.model, updated)
         scales = tuple(measured.loss_scales)
         optimizers = [measured.tensors[id(variable)].optimizer for variable in variables]
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         return Traced(
             scalars=scalars,
             scales=scales,
@@ -170,6 +172,7 @@ class Recorder:
             table=tuple(table),
             scale_of=np.array([scales.index(name) if name in scales else -1 for name in optimizers], np.int64),
             data=DataProfile(inputs=array_profiles(x), targets=array_profiles(y)),
+            weighted=weights is not None,
         )
 
 
@@ -195,11 +198,13 @@ def _recorded(traced: Traced, rows: npt.NDArray[np.float32]) -> Recorded:
     values = rows.astype(np.float64)
     # A last column of ones serves the optimizers that do not scale: they are at position -1.
     scale = np.column_stack([values[:, scalars : scalars + scales], np.ones(len(rows))])[:, traced.scale_of]
-    gradient, weight, update = np.split(np.sqrt(2 * values[:, scalars + scales :]), 3, axis=1)
+    with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
+        gradient, weight, update = np.split(np.sqrt(2 * values[:, scalars + scales :]), 3, axis=1)
+        gradient = (gradient / scale).astype(np.float32)
     return Recorded(
         count=len(rows),
         scalars={name: values[:, column].copy() for column, name in enumerate(traced.scalars)},
-        gradient_norms=(gradient / scale).astype(np.float32),
+        gradient_norms=gradient,
         weight_norms=weight.astype(np.float32),
         update_norms=update.astype(np.float32),
     )

@@ -24,8 +24,7 @@ class Ring:
         with tf.init_scope():  # it is made while the first step is traced, and outlives the trace
             self._rows = tf.Variable(tf.zeros([capacity, width], tf.float32), trainable=False)
             self._count = tf.Variable(tf.zeros([], tf.int64), trainable=False)
-            self._one = tf.ones([], tf.int64)
-            self._capacity = tf.constant(capacity, tf.int64)
+        self._capacity = capacity
 
     def write(self, row: Any) -> None:
         """Adds a row in the graph that is being built, or at once when there is none.
@@ -35,10 +34,10 @@ class Ring:
         """
         count = tf.raw_ops.ReadVariableOp(resource=self._count.handle, dtype=tf.int64)
         # Rows beyond the capacity would be a mistake of ours, and must not become an error in the training.
-        place = tf.raw_ops.FloorMod(x=count, y=self._capacity)
+        place = tf.raw_ops.FloorMod(x=count, y=tf.constant(self._capacity, tf.int64))
         written = tf.raw_ops.ResourceScatterUpdate(resource=self._rows.handle, indices=place, updates=row)
         with tf.control_dependencies([written]):  # a step that fails before it has a row must not count
-            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=self._one)
+            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=tf.ones([], tf.int64))
 
     def fetch(self) -> npt.NDArray[np.float32]:
         """Returns the rows since the last fetch, float32 [rows, width]; waits for the steps that write them."""
