@@ -292,6 +292,7 @@ class Outbox:
                 entry._replace(sequence=entry.sequence + shift, payload=_shifted(entry.payload, shift))
                 for entry in self._memory
             )
+            self._memory_bytes = sum(len(entry.payload) for entry in self._memory)
 
 
 def _shifted(payload: bytes, shift: int) -> bytes:
