@@ -1,0 +1,1 @@
+"""Findings of one fault, joined into an incident with ranked causes and remedies."""
