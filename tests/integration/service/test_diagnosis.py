@@ -149,9 +149,12 @@ async def test_silence_of_a_rule_can_be_told_from_health(channel, api):
 
 
 async def test_the_catalogue_of_rules_is_told(api):
-    rules = (await api.ListRules(ListRulesRequest())).rules
-    assert "exploding_gradient" in {rule.id for rule in rules}
-    assert all(rule.summary and rule.remedies and rule.parameters for rule in rules if rule.id != "nonfinite_loss")
+    rules = {rule.id: rule for rule in (await api.ListRules(ListRulesRequest())).rules}
+    assert all(rule.summary and rule.remedies for rule in rules.values())
+    exploding = rules["exploding_gradient"]
+    assert "gradient_norm" in exploding.requires
+    assert all(parameter.meaning and parameter.source for parameter in exploding.parameters)
+    assert exploding.parameters
 
 
 async def test_a_watcher_is_told_of_the_changes_it_asked_for(channel, api):
