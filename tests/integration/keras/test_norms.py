@@ -209,3 +209,30 @@ def test_a_train_step_of_ones_own_with_two_optimizers_is_seen_whole(recording) -
     assert len(told.scalar("critic_loss")) == len(told.scalar("maker_loss")) == 7
     assert told.scalar("learning_rate")[1] == pytest.approx(0.01)
     assert told.scalar("learning_rate/maker_optimizer")[1] == pytest.approx(0.1)
+
+
+class Hesitant(keras.Sequential):
+    """Updates its weights only when the loss is positive, in a branch of the graph."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+
+        def update() -> Any:
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return 1
+
+        tf.cond(loss > 0, update, lambda: 0)
+        return {"loss": loss}
+
+
+def test_a_step_that_hides_its_optimizer_still_reports_what_it_returns(recording) -> None:
+    model = Hesitant([keras.Input((6,)), layers.Dense(3)])
+    model.compile(keras.optimizers.SGD(0.1), cross_entropy(), jit_compile=False)
+    model.fit(*data(), batch_size=BATCH, verbose=0, callbacks=[Monitor(recording.run)])
+    told = recording.told()
+    assert list(told.scalar("loss")) == list(range(1, 8))
+    assert told.tensors == []
+    assert told.steps() == []

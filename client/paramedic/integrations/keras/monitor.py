@@ -61,9 +61,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     that goes wrong in here reaches the training: it is logged once, and the fit goes on without being monitored.
 
     Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update.
-    Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-19 as zero. What
-    a train step of one's own does to an optimizer inside a `tf.cond` or `tf.while_loop` is not seen, and a fit over
-    several replicas (tf.distribute) is not monitored.
+    Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-19 as zero. Where
+    a train step of one's own calls its optimizer inside a `tf.cond`, a `tf.while_loop` or a `tf.function`, there are no
+    norms, only what the step returns. A fit over several replicas (tf.distribute) is not monitored.
 
     An exception that ends the training is reported. Keras tells callbacks nothing of one, so the Monitor sees those
     that leave the train step, which includes the input pipeline. One that is raised elsewhere, in validation or in
@@ -134,7 +134,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             return
         if self._project is not None:
             self._run = paramedic.init(self._project, self._name)
-        iterations = [int(optimizer.iterations) for optimizer in optimizers_of(model).values()]
+        iterations = [int(optimizer.iterations.numpy()) for optimizer in optimizers_of(model).values()]
         self._step = max([_last_steps.get(self._reporting, 0), *iterations])
         self._description = FitDescription(model, self.params)
         self._reporting.describe(self._description.at_begin())
