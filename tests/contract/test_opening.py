@@ -67,8 +67,27 @@ def test_a_database_with_a_newer_schema_is_refused_and_left_alone(url: str) -> N
         with pytest.raises(StoreError, match=r"9999.*newer release.*upgrade Paramedic"):
             open_store(url, read_only=read_only)
 
-    set_revision(url, "0001")
+    set_revision(url, "0002")
     open_store(url).close()
+
+
+def test_a_database_of_the_first_release_is_brought_up_to_date_with_what_it_holds(url: str) -> None:
+    store = open_store(url)
+    run = store.register(KEY, "name", 1.0).number
+    store.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE incidents"))
+    engine.dispose()
+    set_revision(url, "0001")
+
+    store = open_store(url)
+
+    found = store.get_run(KEY)
+    assert found is not None
+    assert found.number == run
+    assert store.list_incidents().items == []
+    store.close()
 
 
 def test_a_database_that_holds_nothing_cannot_be_only_read(url: str, file: Path) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, tuple_
 from paramedic_service.store.records import FindingRecord, Page, RunKey
 from paramedic_service.store.tables import findings, runs
 from paramedic_service.store.upsert import upsert
-from paramedic_service.store.values import number_in_token, require_time
+from paramedic_service.store.values import change_in_token, change_token, require_time
 
 
 def save_findings(connection: Connection, changed: Sequence[tuple[int, Sequence[FindingRecord]]]) -> None:
@@ -63,7 +63,7 @@ def list_findings(
     if open_only:
         query = query.where(findings.c.open)
     if token is not None:
-        query = query.where(tuple_(*order) < tuple_(*_position(token)))
+        query = query.where(tuple_(*order) < tuple_(*change_in_token(token)))
     rows = connection.execute(query).all()
     records = [
         FindingRecord(
@@ -76,16 +76,5 @@ def list_findings(
         )
         for row in rows[:limit]
     ]
-    return Page(records, _token(rows[limit - 1].changed_at, rows[limit - 1].number) if len(rows) > limit else None)
-
-
-def _token(changed_at: float, number: int) -> str:
-    return f"{changed_at.hex()}:{number}"  # hexadecimal, so that the time comes back to the last bit
-
-
-def _position(token: str) -> tuple[float, int]:
-    changed_at, _, number = token.partition(":")
-    try:
-        return require_time(float.fromhex(changed_at), "changed_at"), number_in_token(number)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{token!r} is not a page token of this listing") from None
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(records, None if last is None else change_token(last.changed_at, last.number))

@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from paramedic_service.store.records import Checkpoint, FindingRecord, LogRecord, Page, RunKey, RunRecord, RunState
+from paramedic_service.store.records import (
+    Checkpoint,
+    FindingRecord,
+    IncidentsRecord,
+    LogRecord,
+    Page,
+    RunKey,
+    RunRecord,
+    RunState,
+)
 
 
 class StoreError(Exception):
@@ -56,7 +65,7 @@ class Store(Protocol):
 
         Raises:
             LookupError: A checkpoint names a run that was never registered; nothing was stored.
-            ValueError: `now` or a finding's `changed_at` is not finite; nothing was stored.
+            ValueError: `now` or a `changed_at` is not finite; nothing was stored.
         """
         ...
 
@@ -128,6 +137,30 @@ class Store(Protocol):
             limit: Most findings in the page, at least 1.
             token: From the page before, asked for with the same filters. A finding that changes in between moves to
                 the front, and so stands in no later page.
+
+        Raises:
+            ValueError: The token is not one of this listing's.
+        """
+        ...
+
+    def list_incidents(
+        self,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        open_only: bool = False,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[IncidentsRecord]:
+        """Lists the incidents of runs, all of a run together, the latest change first.
+
+        Args:
+            project: Only of this project.
+            run_id: Only of runs with this id, every attempt and rank.
+            open_only: Only runs with an open incident.
+            limit: Most runs in the page, at least 1.
+            token: From the page before, asked for with the same filters. Incidents that change in between move to the
+                front, and so stand in no later page.
 
         Raises:
             ValueError: The token is not one of this listing's.

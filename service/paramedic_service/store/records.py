@@ -111,6 +111,23 @@ class FindingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentsRecord:
+    """All incidents of one run, as they stand together: a new finding may regroup them.
+
+    Attributes:
+        run: The run they were made of.
+        open: Whether any of them is open.
+        changed_at: Service clock of the latest change, seconds since the Unix epoch; finite.
+        body: Serialized paramedic.v1.ListIncidentsResponse that holds them, the worst first.
+    """
+
+    run: RunKey
+    open: bool
+    changed_at: float
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far one run was judged, and what came of it.
 
@@ -122,6 +139,7 @@ class Checkpoint:
             is stored as None) when unknown.
         findings: Findings of this run that changed since its last checkpoint, in their latest version.
         snapshot: State of the fold after that record, replacing the older one; None keeps the older one.
+        incidents: All incidents of this run, replacing the older ones; None keeps the older ones.
     """
 
     run: int
@@ -130,6 +148,7 @@ class Checkpoint:
     last_report_at: float | None
     findings: Sequence[FindingRecord] = ()
     snapshot: bytes | None = None
+    incidents: IncidentsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from paramedic_service.store import bulk
 from paramedic_service.store.findings import save_findings
+from paramedic_service.store.incidents import save_incidents
 from paramedic_service.store.records import Checkpoint, Page, RunKey, RunRecord, RunState
 from paramedic_service.store.tables import findings, runs, snapshots
 from paramedic_service.store.upsert import upsert
@@ -111,6 +112,9 @@ def save_checkpoints(connection: Connection, checkpoints: Sequence[Checkpoint], 
         )
         touched = [run for run, _ in changed]
         connection.execute(update(runs).where(runs.c.number.in_(touched)).values(open_findings=open_now))
+    diagnosed = [(each.run, each.incidents) for each in checkpoints if each.incidents is not None]
+    if diagnosed:
+        save_incidents(connection, diagnosed)
     states: list[dict[str, object]] = [
         {"run": each.run, "position": each.folded_position, "state": each.snapshot}
         for each in checkpoints

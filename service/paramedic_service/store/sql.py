@@ -2,10 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from paramedic_service.store import findings, runs
+from paramedic_service.store import findings, incidents, runs
 from paramedic_service.store.database import Database
 from paramedic_service.store.log import LogWriter, read_log
-from paramedic_service.store.records import Checkpoint, FindingRecord, LogRecord, Page, RunKey, RunRecord, RunState
+from paramedic_service.store.records import (
+    Checkpoint,
+    FindingRecord,
+    IncidentsRecord,
+    LogRecord,
+    Page,
+    RunKey,
+    RunRecord,
+    RunState,
+)
 
 
 class SqlStore:
@@ -88,6 +97,19 @@ class SqlStore:
         """Lists findings, the latest change first."""
         with self._database.reading() as connection:
             return findings.list_findings(connection, project, run_id, rule, min_severity, open_only, limit, token)
+
+    def list_incidents(
+        self,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        open_only: bool = False,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[IncidentsRecord]:
+        """Lists the incidents of runs, the latest change first."""
+        with self._database.reading() as connection:
+            return incidents.list_incidents(connection, project, run_id, open_only, limit, token)
 
     def unfolded(self) -> list[RunRecord]:
         """Runs that a starting service must take up."""

@@ -99,3 +99,13 @@ findings = Table(
     UniqueConstraint("run", "rule", name="findings_key"),
     Index("findings_by_change", "changed_at", "number"),
 )
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("run", BigInteger, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
+    Column("open", Boolean, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("incidents_by_change", "changed_at", "run"),
+)

@@ -21,6 +21,24 @@ def known_time(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def change_token(changed_at: float, number: int) -> str:
+    """Names a place in a listing by time of change; the number tells places of one time apart."""
+    return f"{changed_at.hex()}:{number}"  # hexadecimal, so that the time comes back to the last bit
+
+
+def change_in_token(token: str) -> tuple[float, int]:
+    """The place that a page token names.
+
+    Raises:
+        ValueError: It is not one that the store wrote.
+    """
+    changed_at, _, number = token.partition(":")
+    try:
+        return require_time(float.fromhex(changed_at), "changed_at"), number_in_token(number)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{token!r} is not a page token of this listing") from None
+
+
 def number_in_token(text: str) -> int:
     """The number in a page token, which anybody may have written.
 
