@@ -3,6 +3,7 @@
 from typing import Any
 
 from paramedic_service.rules.config_monitor import ConfigMonitor
+from paramedic_service.rules.data_monitor import DataMonitor
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.errors import ErrorMonitor
 from paramedic_service.rules.gradient_monitor import GradientMonitor
@@ -19,6 +20,7 @@ MONITORS: tuple[type[Monitor[Any]], ...] = (
     RhythmMonitor,
     ErrorMonitor,
     ConfigMonitor,
+    DataMonitor,
 )
 """One a family."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paramedic_service.rules import activations_between as activations
-from paramedic_service.rules import output_layer, recurrent_layers, regularisation
+from paramedic_service.rules import capacity, optimisation, output_layer, recurrent_layers, regularisation, structure
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.description import Description
@@ -26,6 +26,17 @@ JUDGES: tuple[tuple[RuleDeclaration, Judge], ...] = (
     (regularisation.DROPOUT_BEFORE_NORMALISATION, regularisation.dropout_before_normalisation),
     (regularisation.DROPOUT_ON_OUTPUT, regularisation.dropout_on_output),
     (regularisation.BIAS_BEFORE_NORMALISATION, regularisation.bias_before_normalisation),
+    (capacity.TOO_DEEP, capacity.too_deep),
+    (capacity.TOO_FEW_UNITS, capacity.too_few_units),
+    (capacity.TOO_MANY_PARAMETERS, capacity.too_many_parameters),
+    (optimisation.LEARNING_RATE_RANGE, optimisation.learning_rate_range),
+    (optimisation.OPTIMIZER_CHOICE, optimisation.optimizer_choice),
+    (optimisation.ADAM_EPSILON, optimisation.adam_epsilon),
+    (optimisation.BATCH_SIZE, optimisation.batch_size),
+    (structure.CONSTANT_INITIALISER, structure.constant_initialiser),
+    (structure.SKIPPING_STRIDE, structure.skipping_stride),
+    (structure.NOTHING_TRAINABLE, structure.nothing_trainable),
+    (structure.SELU_INITIALISER, structure.selu_initialiser),
 )
 
 

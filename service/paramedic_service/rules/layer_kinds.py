@@ -62,6 +62,19 @@ RESHAPING = frozenset(
 PASSING = DROPOUTS | RESHAPING | {"GaussianNoise", "ActivityRegularization"}
 """Layers between which and their input nothing changes in expectation."""
 
+KNOWN = (
+    WEIGHTED
+    | ATTENTION
+    | NORMALISATIONS
+    | PASSING
+    | POOLINGS
+    | GLOBAL_POOLINGS
+    | frozenset(ACTIVATION_LAYERS)
+    | {"InputLayer", "Activation", "Embedding", "Rescaling", "Normalization"}
+    | {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+)
+"""Every kind whose effect is known."""
+
 SATURATING = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "hard_tanh"})
 RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "crelu"})
 LINEAR = frozenset({"", "linear"})
