@@ -25,6 +25,7 @@ def model_config(model: Any) -> ModelConfig:
     names = unique([path for path, _ in placed], _MAX_NAME)
     name_of = {id(layer): name for name, (_, layer) in zip(names, placed, strict=True)}
     feeds = _feeds(model, name_of)
+    operations = _operations(model, name_of)
     config = ModelConfig(
         name=model.name,
         trainable_parameters=_elements(model.trainable_weights),
@@ -34,7 +35,10 @@ def model_config(model: Any) -> ModelConfig:
     before = None
     for name, (_, layer) in zip(names, placed, strict=True):
         inputs = feeds.get(name, [])
-        config.layers.append(_layer_config(name, layer, [] if inputs == [before] else inputs))
+        layer_config = _layer_config(name, layer, [] if inputs == [before] else inputs)
+        if name in operations:  # without them, who reads the last layer would miss a softmax that is no layer
+            layer_config.settings.update({"operations": operations[name]})
+        config.layers.append(layer_config)
         before = name
     return config
 
@@ -109,7 +113,9 @@ def _dimensions(shape: Any) -> list[int]:
 def _feeds(model: Any, name_of: Mapping[int, str]) -> dict[str, list[str]]:
     """Returns the names of the layers that feed each layer, as far as the model is a graph of layers."""
     feeds: dict[str, list[str]] = {}
-    _add_feeds(model, name_of, [], feeds)
+    for graph in _graphs(model):
+        if not any(name_of.get(id(layer)) in feeds for layer in graph.layers):  # not within one that came before
+            _add_feeds(graph, name_of, [], feeds)
     return feeds
 
 
@@ -126,6 +132,25 @@ def _add_feeds(model: Any, name_of: Mapping[int, str], outer: list[str], feeds: 
             elif id(layer) in name_of:
                 known = feeds.setdefault(name_of[id(layer)], [])
                 known += [name for name in sources if name not in known]
+
+
+def _operations(model: Any, name_of: Mapping[int, str]) -> dict[str, list[str]]:
+    """Returns the operations that are no layers, by class name, and are applied to the output of each layer."""
+    found: dict[str, list[str]] = {}
+    for graph in _graphs(model):
+        nodes = getattr(getattr(graph, "_functional", None) or graph, "_nodes_by_depth", {})
+        for depth in sorted(nodes, reverse=True):
+            for node in nodes[depth]:
+                if isinstance(node.operation, keras.layers.Layer):
+                    continue
+                for name in _sources(node, name_of, []):
+                    found.setdefault(name, []).append(type(node.operation).__name__)
+    return found
+
+
+def _graphs(model: Any) -> list[Any]:
+    """Returns a model and the models nested in it, outer ones first."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.Model)]
 
 
 def _sources(node: Any, name_of: Mapping[int, str], outer: list[str]) -> list[str]:
