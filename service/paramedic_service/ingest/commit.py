@@ -59,12 +59,19 @@ class GroupCommit:
 
     @property
     def trouble(self) -> str | None:
-        """What the store failed with at the last attempt; None while it works."""
+        """Why nothing becomes durable or judged now; None while everything works."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                return (
+                    f"a defect of this service: {task.exception()!r}; restart it, the log has everything acknowledged"
+                )
         return self._trouble
 
     def start(self) -> None:
         """Starts both stages."""
         self._tasks = [asyncio.create_task(self._commit_forever()), asyncio.create_task(self._settle_forever())]
+        for task in self._tasks:
+            task.add_done_callback(_report_defect)
 
     async def stop(self) -> None:
         """Stops; what is still queued is neither stored nor acknowledged."""
@@ -137,3 +144,8 @@ class GroupCommit:
                 self._trouble = None
                 self._instruments.commit_entries.observe(len(group))
                 return positions
+
+
+def _report_defect(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("ingest stopped on a defect; restart the service", exc_info=error)

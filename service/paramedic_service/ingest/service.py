@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -30,11 +31,13 @@ from paramedic_service.ingest.subscriptions import FindingChange, Subscription, 
 from paramedic_service.ingest.validation import parse, peek_sequence, validate
 from paramedic_service.ingest.watchdog import silence
 from paramedic_service.instruments import Instruments
+from paramedic_service.rules.rulebooks import read_rulebooks
 from paramedic_service.settings import Settings
-from paramedic_service.store.interface import Store
+from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.records import LogRecord, RunKey
 
 TICK_SECONDS = 1.0
+READ_BACK_SECONDS = 1.0
 HANDOVER_SECONDS = 10.0  # how long a new stream waits until what the older one handed over is durable
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +53,9 @@ class IngestService:
         settings: Limits and times.
         instruments: Where everything is counted.
         clock: Service clock, seconds since the Unix epoch.
+
+    Raises:
+        RulesFileError: The file of parameters that the settings name cannot be used.
     """
 
     def __init__(
@@ -59,10 +65,11 @@ class IngestService:
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
+        self._rulebooks = read_rulebooks(settings.rules_file)
         self._sessions: set[Session] = set()
         self._subscriptions = Subscriptions()
         self._checkpointer = Checkpointer(store, instruments, clock)
-        self._runs = ActiveRuns(store, self._checkpointer, settings, instruments, clock)
+        self._runs = ActiveRuns(store, self._checkpointer, self._rulebooks, settings, instruments, clock)
         self._judge = Judge(self._checkpointer, self._subscriptions, instruments, clock)
         self._commit = GroupCommit(store, instruments, self._settle, self._hold_back)
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,7 +86,7 @@ class IngestService:
         if self._state != "serving":
             return f"the service is {self._state}"
         if self._commit.trouble is not None:
-            return f"the store does not take entries: {self._commit.trouble}"
+            return f"entries are not taken: {self._commit.trouble}"
         return None
 
     async def start(self) -> None:
@@ -217,7 +224,7 @@ class IngestService:
             raise RunNotFoundError(
                 f"no run {key.id!r} (attempt {key.attempt}, rank {key.rank}) in project {key.project!r}"
             )
-        return await asyncio.to_thread(restore, self._store, record)
+        return await asyncio.to_thread(restore, self._store, record, self._rulebooks)
 
     async def publish_to_store(self) -> None:
         """Saves findings and states that changed, so that listings of the store tell them."""
@@ -267,10 +274,7 @@ class IngestService:
                 self._judge.judge(run, [promise for promise, _ in items], items[-1][1])
             else:
                 # The store has them from an attempt that seemed to fail; it knows their positions.
-                log = await asyncio.to_thread(
-                    lambda live: list(self._store.read_log(live.number, after=live.position)), run.live
-                )
-                self._judge.judge_stored(run, log)
+                self._judge.judge_stored(run, await self._read_back(run.live, len(items)))
             for promise, _ in items:
                 run.settle(promise)
                 if promise.session is None:
@@ -278,6 +282,18 @@ class IngestService:
             for session in {promise.session for promise, _ in items if promise.session is not None}:
                 session.wake()
             await asyncio.sleep(0)  # lets other streams be read while many runs are judged
+
+    async def _read_back(self, live: LiveRun, count: int) -> list[LogRecord]:
+        """Reads the next entries of a run's log behind its fold, however long the store takes to work again."""
+        while True:
+            try:
+                return await asyncio.to_thread(
+                    lambda: list(itertools.islice(self._store.read_log(live.number, after=live.position), count))
+                )
+            except StoreError as error:
+                _log.error("the store does not give back what it took, trying again", error=str(error))
+                self._hold_back(READ_BACK_SECONDS, f"the store cannot be read: {error}")
+                await asyncio.sleep(READ_BACK_SECONDS)
 
     def _hold_back(self, pause: float, reason: str) -> None:
         for session in self._sessions:

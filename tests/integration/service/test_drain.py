@@ -56,7 +56,7 @@ async def test_what_was_taken_in_before_the_stop_is_stored_and_acknowledged(tmp_
 
 
 async def test_what_cannot_be_stored_within_the_grace_is_not_acknowledged(tmp_path):
-    settings = settings_in(tmp_path)
+    settings = settings_in(tmp_path, drain_grace=0)
     store = FragileStore(open_store(settings.store_url))
     async with serving(settings, store=store) as service, channel_to(service.grpc_port) as channel:
         reporter = Reporter(channel)

@@ -1,5 +1,7 @@
 """A store that fails: nothing is acknowledged, nothing is lost, and everybody is told."""
 
+import asyncio
+
 import grpc
 import pytest
 
@@ -16,7 +18,7 @@ def store(tmp_path):
 
 @pytest.fixture
 async def service(tmp_path, store):
-    async with serving(settings_in(tmp_path), store=store) as server:
+    async with serving(settings_in(tmp_path, drain_grace=0.1), store=store) as server:
         yield server
 
 
@@ -71,6 +73,39 @@ async def test_entries_that_were_stored_by_a_commit_that_seemed_to_fail_are_judg
         assert live.diagnosis.findings["nonfinite_loss"].violations == sequence
         assert live.position == [entry.position for entry in store.read_log(live.number)][-1]
     assert await stored_steps(channel) == [1, 2]
+
+
+async def test_what_is_stored_meanwhile_is_not_judged_twice(service, channel, store, monkeypatch):
+    """The answer to one group is lost, its log cannot be read at once, and more groups are stored before it can."""
+    reporter = Reporter(channel)
+    await reporter.register()
+    unreadable = iter([True, True])
+
+    def read_log(*arguments, **options):
+        if next(unreadable, False):
+            raise StoreError("the database is busy")
+        return open_log(*arguments, **options)
+
+    open_log = store._store.read_log
+    monkeypatch.setattr(store, "read_log", read_log, raising=False)
+    monkeypatch.setattr("paramedic_service.ingest.service.READ_BACK_SECONDS", 0.05)
+    store.breaks_after_writing = True
+    for sequence in range(1, 6):
+        await reporter.send(batch(sequence, [sequence], loss=float("nan")))
+        await asyncio.sleep(0)
+    await reporter.until_acknowledged(5)
+    [live] = service.ingest.runs.values()
+    assert (live.rows, live.last_sequence) == (5, 5)
+
+
+async def test_a_defect_that_stops_ingest_makes_the_service_unready(service, channel, monkeypatch):
+    monkeypatch.setattr(service.ingest._judge, "judge", lambda *_: 1 / 0)
+    reporter = Reporter(channel)
+    await reporter.register()
+    await reporter.send(batch(1, [1]))
+    await eventually(lambda: service.ingest.trouble is not None)
+    assert "restart" in service.ingest.trouble
+    assert reporter.acknowledged == 0
 
 
 async def test_a_registration_that_cannot_be_stored_is_answered_as_unavailable(service, channel, store):
