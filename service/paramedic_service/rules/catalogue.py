@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from paramedic_service.rules.activations_monitor import ActivationMonitor
 from paramedic_service.rules.config_monitor import ConfigMonitor
 from paramedic_service.rules.data_monitor import DataMonitor
 from paramedic_service.rules.declaration import RuleDeclaration
@@ -12,6 +13,7 @@ from paramedic_service.rules.metrics_monitor import MetricsMonitor
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.through_time import ThroughTimeMonitor
 
 MONITORS: tuple[type[Monitor[Any]], ...] = (
     LossMonitor,
@@ -21,6 +23,8 @@ MONITORS: tuple[type[Monitor[Any]], ...] = (
     ErrorMonitor,
     ConfigMonitor,
     DataMonitor,
+    ThroughTimeMonitor,
+    ActivationMonitor,
 )
 """One a family."""
 
