@@ -40,6 +40,7 @@ class GradientBaseline:
         log_variance: float64 [tensors].
         peaks: float32 [tensors] each, maximum norm of the last PEAK_WINDOWS windows.
         first: float32 [tensors], the first row; None until there is one.
+        scale: Square root of the first loss, at least 1: large targets make large errors, and these large gradients.
         first_peak: float32 [tensors], maximum norm of the first window; None until it is complete.
         window_log_mean: float64 [tensors], mean logarithm over the last window, NaN where nothing was normal.
         grown: Successive windows in which the norm over all tensors doubled.
@@ -54,6 +55,7 @@ class GradientBaseline:
     log_variance: Doubles | None = None
     peaks: list[Floats] = field(default_factory=list)
     first: Floats | None = None
+    scale: float = 1.0
     first_peak: Floats | None = None
     window_log_mean: Doubles | None = None
     grown: int = 0

@@ -99,6 +99,8 @@ class GradientMonitor(Monitor[GradientState]):
         baseline = self.state.baseline
         if baseline.first is None and len(rows):
             baseline.first = block.values[0].copy()
+            if losses.first is not None and losses.first[0] <= rows[0]:
+                baseline.scale = max(1.0, abs(losses.first[1]) ** 0.5)
             self._limit()
         start = 0
         while start < len(rows):

@@ -57,7 +57,7 @@ EXPLODING_GRADIENT = RuleDeclaration(
     summary="A gradient is enormous, and was not at the start.",
     requires=(GRADIENT_NORM, "element counts"),
     parameters=(
-        Parameter("rms", 1e6, "root mean square of the gradient", "TheDeepChecker"),
+        Parameter("rms", 1e6, "root mean square of the gradient of a loss of order one", "TheDeepChecker"),
         Parameter("growth", 10, "norm over that of the first row: large targets make large gradients", unit="ratio"),
         Parameter("patience", 1, "such rows in a row", "TheDeepChecker", "steps"),
         _RESOLVE,
@@ -216,7 +216,7 @@ def limits(rules: Rulebook, baseline: GradientBaseline, roots: Doubles, kernels:
         kernels: bool [tensors], tensors whose gradient may vanish. A bias before a normalisation has, and may have,
             a gradient of nothing but rounding errors.
     """
-    enormous = np.nan_to_num(rules[EXPLODING_GRADIENT]["rms"] * roots, nan=np.inf)
+    enormous = np.nan_to_num(rules[EXPLODING_GRADIENT]["rms"] * baseline.scale * roots, nan=np.inf)
     if baseline.first is not None:
         first = np.nan_to_num(baseline.first.astype(np.float64), nan=0.0, posinf=0.0)
         enormous = np.maximum(enormous, rules[EXPLODING_GRADIENT]["growth"] * first)

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
 from paramedic_service.rules.episode import Verdict
 from paramedic_service.rules.finding import Evidence, Severity
+from paramedic_service.rules.learning_onset import Onset
 from paramedic_service.rules.loss_history import RECENT, WINDOW, LossHistory
+from paramedic_service.rules.oscillation import OSCILLATION, oscillation
 from paramedic_service.rules.telemetry import LOSS
+
+CERTAIN = 3.0
+"""Standard errors beyond which nothing is expected."""
 
 NONFINITE_LOSS = RuleDeclaration(
     id="nonfinite_loss",
@@ -33,7 +38,7 @@ LOSS_SPIKE = RuleDeclaration(
     parameters=(
         Parameter("ratio", 2.0, "loss over the mean of the last 100", "llm-foundry LossSpike", "ratio"),
         Parameter("patience", 5, "such losses in a row", "llm-foundry LossSpike; the count is ours", "steps"),
-        Parameter("share", 0.1, "height of the spike over the initial loss; a converged loss may double in noise"),
+        Parameter("share", 0.25, "height of the spike over the initial loss; a converged loss may double in noise"),
         Parameter("resolve_after", 50, "losses below it in a row that resolve it", unit="steps"),
     ),
     remedies=(
@@ -71,6 +76,8 @@ NOT_DECREASING = RuleDeclaration(
     parameters=(
         Parameter("decrease", 0.05, "relative decrease that counts as learning", "TheDeepChecker", "ratio"),
         Parameter("checks", 30, f"checks of {WINDOW} losses that a training is given to begin", unit="checks"),
+        Parameter("hopeless", 10, "the same while nothing points to a late beginning", unit="checks"),
+        Parameter("falling", 1.5, "slope of the last losses that points to one", unit="standard errors"),
         Parameter("patience", 5, "checks in a row", "TheDeepChecker", "checks"),
         Parameter("resolve_after", 5, "checks with a decrease in a row that resolve it", unit="checks"),
     ),
@@ -101,7 +108,7 @@ PLATEAU = RuleDeclaration(
     ),
 )
 
-RULES = (NONFINITE_LOSS, LOSS_SPIKE, DIVERGENCE, NOT_DECREASING, PLATEAU)
+RULES = (NONFINITE_LOSS, LOSS_SPIKE, DIVERGENCE, NOT_DECREASING, PLATEAU, OSCILLATION)
 
 
 def spike_limit(rule: RuleDeclaration, history: LossHistory) -> float:
@@ -142,18 +149,31 @@ def divergence(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdic
     )
 
 
-def not_decreasing(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
+def not_decreasing(rule: RuleDeclaration, history: LossHistory, onset: Onset, step: int) -> Verdict | None:
     """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished."""
     best, initial = history.best, history.initial
-    if best is None or initial is None or initial <= 0 or history.windows < rule["checks"]:
+    # A learning rate that is warmed up has not begun to work before it has risen.
+    given = history.windows - onset.rose
+    if best is None or initial is None or initial <= 0 or given < rule["hopeless"]:
         return None
     threshold = (1 - rule["decrease"]) * initial
     if best <= threshold:
+        return None
+    if given < rule["checks"] and (onset.growing or not _flat(rule, history, initial)):
         return None
     return Verdict(
         f"The loss began at {initial:.4g} and never fell below {best:.4g} in {history.windows * WINDOW} observations.",
         (Evidence(LOSS, step, best, "lowest mean of 50 losses", threshold=threshold),),
     )
+
+
+def _flat(rule: RuleDeclaration, history: LossHistory, initial: float) -> bool:
+    """Whether the loss shows no fall, and would if it were to decrease in as many steps again as it has had."""
+    if history.slope is None:
+        return False
+    slope, error = history.slope
+    possible = (CERTAIN * error - slope) * history.windows
+    return -slope < rule["falling"] * error and possible < rule["decrease"] * initial
 
 
 def plateau(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
@@ -173,6 +193,6 @@ def plateau(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict |
 
 WINDOW_RULES: tuple[tuple[RuleDeclaration, Callable[[RuleDeclaration, LossHistory, int], Verdict | None]], ...] = (
     (DIVERGENCE, divergence),
-    (NOT_DECREASING, not_decreasing),
     (PLATEAU, plateau),
+    (OSCILLATION, oscillation),
 )

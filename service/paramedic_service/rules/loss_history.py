@@ -5,6 +5,7 @@ of the run. Between the ends of two windows nothing changes, which makes every j
 observations were cut into batches.
 """
 
+import math
 from dataclasses import dataclass, field
 
 WINDOW = 10
@@ -21,6 +22,15 @@ CONVERGED = 0.5
 
 IMPROVED = 0.01
 """Relative decrease from one TREND to the next that counts as improving (ours)."""
+
+OPENING = 60
+"""Losses from the start that are looked at one by one: the first steps show what the learning rate does (ours)."""
+
+SETTLED = 30
+"""Losses after which the first steps are over; what remains in the OPENING is noise (ours)."""
+
+FITTED = 8
+"""Windows through whose means a line is laid to see whether the loss falls at all (ours)."""
 
 BEGUN = 0.05
 """Relative decrease from the first window that counts as improving before there are two TRENDs to compare; a check of
@@ -39,7 +49,12 @@ class LossHistory:
         initial: Mean of the first window, or of its first three observations when that is lower: a training that
             explodes at once must not be measured by its explosion. None until the window is complete.
         best: Lowest mean of TREND successive windows, or the initial loss; None until that is known.
+        opening: The first OPENING finite observations, until there are so many.
+        first: The first finite observation; None before it.
+        peak: Highest mean of three in a row of the first SETTLED observations; None until the OPENING is complete.
+        noise: Standard deviation of the rest of the OPENING; likewise.
         means: Means of the last 2 x RECENT windows; a window without a finite observation has none.
+        variances: Variances within them.
         calm_means: Means of the calm observations of the last RECENT windows: a baseline must not contain what it
             is to judge.
         level: Mean of the last TREND windows; None until a window is complete.
@@ -55,7 +70,12 @@ class LossHistory:
     windows: int = 0
     initial: float | None = None
     best: float | None = None
+    opening: list[float] = field(default_factory=list)
+    first: float | None = None
+    peak: float | None = None
+    noise: float | None = None
     means: list[float] = field(default_factory=list)
+    variances: list[float] = field(default_factory=list)
     calm_means: list[float] = field(default_factory=list)
     level: float | None = None
     usual: float | None = None
@@ -85,6 +105,9 @@ class LossHistory:
     def _close(self) -> None:
         mean = _mean(self.pending)
         self.means = [*self.means[1 - 2 * RECENT :], mean]
+        self.variances = [*self.variances[1 - 2 * RECENT :], _mean([(value - mean) ** 2 for value in self.pending])]
+        if self.peak is None:
+            self._open()
         if self.calm:
             self.calm_means = [*self.calm_means[1 - RECENT :], _mean(self.calm)]
             self.usual = _mean(self.calm_means)
@@ -95,6 +118,16 @@ class LossHistory:
             self.best = min(self.best, self.level)
         self.converged = self.initial > 0 and self.level <= CONVERGED * self.initial
         self.stuck = not self.converged and not self._improves()
+
+    def _open(self) -> None:
+        self.opening = [*self.opening, *self.pending][:OPENING]
+        self.first = self.opening[0]
+        if len(self.opening) == OPENING:
+            early, late = self.opening[:SETTLED], self.opening[SETTLED:]
+            self.peak = max(_mean(early[start : start + 3]) for start in range(SETTLED - 2))
+            mean = _mean(late)
+            self.noise = math.sqrt(_mean([(value - mean) ** 2 for value in late]))
+            self.opening = []
 
     def _improves(self) -> bool:
         assert self.level is not None
@@ -110,6 +143,22 @@ class LossHistory:
             return None
         before, now = _mean(self.means[:RECENT]), _mean(self.means[RECENT:])
         return (before - now) / abs(before) if before else 0.0
+
+    @property
+    def slope(self) -> tuple[float, float] | None:
+        """Slope of a line through the means of the last FITTED windows, a window, and its standard error.
+
+        None until there are so many after the first two windows: there the last layer's bias learns the mean of the
+        targets, which even a dead network can.
+        """
+        if self.windows < FITTED + 2 or len(self.means) < FITTED:
+            return None
+        means = self.means[-FITTED:]
+        centre, mean = (FITTED - 1) / 2, _mean(means)
+        spread = sum((x - centre) ** 2 for x in range(FITTED))
+        slope = sum((x - centre) * y for x, y in enumerate(means)) / spread
+        residual = sum((y - mean - slope * (x - centre)) ** 2 for x, y in enumerate(means)) / (FITTED - 2)
+        return slope, math.sqrt(residual / spread)
 
 
 def _mean(values: list[float]) -> float:

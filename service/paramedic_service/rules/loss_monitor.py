@@ -9,6 +9,7 @@ import numpy as np
 
 from paramedic_service.rules import loss
 from paramedic_service.rules.changes import Changes
+from paramedic_service.rules.learning_onset import Onset, OnsetReader
 from paramedic_service.rules.loss_history import WINDOW, LossHistory
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.standing import LossObservations, Span
@@ -21,10 +22,14 @@ class LossState:
 
     Attributes:
         history: Of the loss.
+        onset: Of learning.
+        first: The first finite loss; None before it.
         seen_from: The standing as of the latest observation: converged, stuck, worse.
     """
 
     history: LossHistory = field(default_factory=LossHistory)
+    onset: Onset = field(default_factory=Onset)
+    first: float | None = None
     seen_from: tuple[bool, bool, bool] = (False, True, True)
 
 
@@ -37,26 +42,41 @@ class LossMonitor(Monitor[LossState]):
     def restart(self) -> None:
         """Forgets the history: the new training may even have another loss."""
         self.state.history = LossHistory()
+        self.state.onset = Onset()
+        self.state.first = None
 
     def take(self, batch: Rows, changes: Changes) -> LossObservations:
         """Judges the losses of a batch of rows; what it returns lets other monitors ask how the loss stood."""
         column = batch.scalars.get(LOSS)
         before, history = self.state.seen_from, self.state.history
         if column is None or not len(column.values):
-            return LossObservations(np.empty(0, np.int64), [], [], before)
+            return LossObservations(np.empty(0, np.int64), [], [], before, self._first((), ()))
         rows = np.arange(len(column.values)) if column.rows is None else column.rows
         places, values, steps = rows.tolist(), column.values.tolist(), batch.steps[rows].tolist()
         finite = bool(np.isfinite(column.values).all())
+        onset = None if self.state.onset.over else OnsetReader(self.state.onset, batch)
         spans = []
         start = 0
         while start < len(values):
             stop = min(start + WINDOW - history.filled, len(values))
             spans.append(Span(stop - start, history.converged, history.stuck, history.usual))
+            if onset is not None:
+                onset.advance(places[stop - 1], stop - start)
             self._window(places[start:stop], steps[start:stop], values[start:stop], finite, changes)
             start = stop
+        if onset is not None:
+            onset.advance(len(batch.steps) - 1, 0)
         last = spans[-1]
         self.state.seen_from = (last.converged, last.stuck, last.usual is None or not values[-1] < last.usual)
-        return LossObservations(rows, values, spans, before)
+        return LossObservations(rows, values, spans, before, self._first(places, values))
+
+    def _first(self, rows: Sequence[int], values: Sequence[float]) -> tuple[int, float] | None:
+        if self.state.first is not None:
+            return -1, self.state.first
+        row, self.state.first = next(
+            ((row, value) for row, value in zip(rows, values, strict=True) if math.isfinite(value)), (-1, None)
+        )
+        return None if self.state.first is None else (row, self.state.first)
 
     def _window(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], finite: bool, changes: Changes
@@ -69,6 +89,9 @@ class LossMonitor(Monitor[LossState]):
             for rule, judge in loss.WINDOW_RULES:
                 condition = self[rule]
                 condition.judged(changes, rows[-1], steps[-1], judge(condition.rule, self.state.history, steps[-1]))
+            idle = self[loss.NOT_DECREASING]
+            verdict = loss.not_decreasing(idle.rule, self.state.history, self.state.onset, steps[-1])
+            idle.judged(changes, rows[-1], steps[-1], verdict)
 
     def _judge_each(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], limit: float, changes: Changes

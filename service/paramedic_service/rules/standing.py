@@ -40,12 +40,15 @@ class LossObservations:
         values: The observations.
         spans: Which cover them.
         before: What held before the first: converged, stuck, worse.
+        first: Row and value of the first finite loss of the training; the row is -1 when it lies in an earlier batch.
+            None before it.
     """
 
     rows: Integers
     values: list[float]
     spans: list[Span]
     before: tuple[bool, bool, bool]
+    first: tuple[int, float] | None = None
 
     def standing(self, rows: Integers) -> Standing:
         """How the loss stands at int64 rows [n] of the batch."""
