@@ -9,6 +9,7 @@ run.finish()
 """
 
 import paramedic.quiet_grpc  # noqa: F401  (before anything else imports grpc)
+from paramedic.check import CheckReport, check
 from paramedic.initialise import init
 from paramedic.run import Run
 from paramedic.sync import RunSync, SyncReport, sync
@@ -16,4 +17,4 @@ from paramedic.version import VERSION
 
 __version__ = VERSION
 
-__all__ = ["Run", "RunSync", "SyncReport", "__version__", "init", "sync"]
+__all__ = ["CheckReport", "Run", "RunSync", "SyncReport", "__version__", "check", "init", "sync"]
