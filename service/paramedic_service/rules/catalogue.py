@@ -8,15 +8,18 @@ from paramedic_service.rules.data_monitor import DataMonitor
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.errors import ErrorMonitor
 from paramedic_service.rules.gradient_monitor import GradientMonitor
+from paramedic_service.rules.learning_monitor import LearningMonitor
 from paramedic_service.rules.loss_monitor import LossMonitor
 from paramedic_service.rules.metrics_monitor import MetricsMonitor
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.through_time import ThroughTimeMonitor
+from paramedic_service.rules.weights_monitor import WeightMonitor
 
 MONITORS: tuple[type[Monitor[Any]], ...] = (
     LossMonitor,
+    LearningMonitor,
     MetricsMonitor,
     GradientMonitor,
     RhythmMonitor,
@@ -25,6 +28,7 @@ MONITORS: tuple[type[Monitor[Any]], ...] = (
     DataMonitor,
     ThroughTimeMonitor,
     ActivationMonitor,
+    WeightMonitor,
 )
 """One a family."""
 

@@ -26,6 +26,13 @@ class Tensor:
     role: str = ""
     shape: tuple[int, ...] = ()
 
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it multiplies what passes, as far as role or name tell."""
+        if self.role:
+            return self.role in ("kernel", "recurrent_kernel", "embedding")
+        return "bias" not in self.name.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:

@@ -8,7 +8,7 @@ import numpy as np
 
 from paramedic_service.rules import gradients
 from paramedic_service.rules.changes import Changes
-from paramedic_service.rules.description import Description, Tensor
+from paramedic_service.rules.description import Description
 from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.finding import Evidence
 from paramedic_service.rules.gradient_baseline import TINY, GradientBaseline
@@ -73,7 +73,7 @@ class GradientMonitor(Monitor[GradientState]):
         self._tensors = description.tensors
         counts = [tensor.element_count or np.nan for tensor in description.tensors]
         self._roots: Doubles = np.sqrt(np.array(counts, dtype=np.float64))
-        self._kernels: Flags = np.array([_is_kernel(tensor) for tensor in description.tensors], dtype=np.bool_)
+        self._kernels: Flags = np.array([tensor.is_kernel for tensor in description.tensors], dtype=np.bool_)
         kernels = [i for i, tensor in enumerate(description.tensors) if tensor.role == "kernel"]
         known = len(kernels) > 1 and np.isfinite(self._roots[[kernels[0], kernels[-1]]]).all()
         self._ends = (kernels[0], kernels[-1]) if known else None
@@ -232,9 +232,3 @@ def _streaks(cells: Flags, before: Integers | None) -> Integers:
     last_rest = np.maximum.accumulate(np.where(cells, 0, rows), axis=0)
     lengths: Integers = rows - last_rest
     return lengths if before is None else lengths + np.where(last_rest == 0, before, 0)
-
-
-def _is_kernel(tensor: Tensor) -> bool:
-    return tensor.role in ("kernel", "recurrent_kernel", "embedding") or (
-        not tensor.role and "bias" not in tensor.name.lower()
-    )

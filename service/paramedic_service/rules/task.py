@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from paramedic_service.rules.description import Description, Layer
 from paramedic_service.rules.layer_kinds import DROPOUTS, WEIGHTED, number, unwrapped, width
-
-CATEGORICAL = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
-BINARY = frozenset({"binary_crossentropy"})
+from paramedic_service.rules.losses import canonical
 
 ENCODED_CLASSES = frozenset({"integer", "one_hot", "binary"})
 """Encodings in which every sample is of exactly one class."""
@@ -42,9 +40,11 @@ def cross_entropy(description: Description) -> CrossEntropy | None:
     if len(description.losses) != 1:
         return None
     loss = description.losses[0]
-    if loss.name not in CATEGORICAL | BINARY:
+    name = canonical(loss.name)
+    # Focal ones are weighted by what the model says, and begin elsewhere.
+    if name not in ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"):
         return None
-    classes = 2 if loss.name in BINARY else _classes(description)
+    classes = 2 if name == "binary_crossentropy" else _classes(description)
     layers = () if description.model is None else description.model.layers
     regularised = any(
         name.endswith("regularizer") and value for layer in layers for name, value in layer.settings.items()
