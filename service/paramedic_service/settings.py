@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     store_url: str = Field(default_factory=default_store_url)
     """Where runs are kept: `sqlite:///PATH` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`."""
 
+    rules_file: Path | None = None
+    """TOML file with parameters of rules, for all projects or for one. Unset: every rule has its defaults."""
+
     token: SecretStr | None = None
     """What callers must send as `authorization: Bearer TOKEN`. Unset: everybody may call."""
 

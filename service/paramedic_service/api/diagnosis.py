@@ -14,6 +14,8 @@ from paramedic.v1.diagnosis_pb2 import (
     GetTelemetryResponse,
     ListFindingsRequest,
     ListFindingsResponse,
+    ListIncidentsRequest,
+    ListIncidentsResponse,
     ListRulesRequest,
     ListRulesResponse,
     ListRunsRequest,
@@ -22,6 +24,7 @@ from paramedic.v1.diagnosis_pb2 import (
     WatchFindingsResponse,
 )
 from paramedic.v1.finding_pb2 import Finding as FindingMessage
+from paramedic.v1.finding_pb2 import Incident as IncidentMessage
 from paramedic.v1.finding_pb2 import RuleStatus
 from paramedic.v1.run_pb2 import Run
 from paramedic.v1.run_pb2 import RunState as RunStateMessage
@@ -30,6 +33,7 @@ from paramedic_service.api.series import Selection, read_series
 from paramedic_service.ingest.block_validation import TENSOR_SIGNALS
 from paramedic_service.ingest.errors import InvalidArgumentError
 from paramedic_service.ingest.identity_validation import validate_identity
+from paramedic_service.ingest.incident_messages import incidents_from_record, incidents_to_messages
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.refusal import MAX_COUNT
 from paramedic_service.ingest.service import IngestService
@@ -38,7 +42,7 @@ from paramedic_service.ingest.translation import finding_to_message, identity_to
 from paramedic_service.instruments import Instruments
 from paramedic_service.rules.catalogue import RULES
 from paramedic_service.store.interface import Store
-from paramedic_service.store.records import RunRecord, RunState
+from paramedic_service.store.records import IncidentsRecord, RunRecord, RunState
 
 SERVICE = diagnosis_pb2.DESCRIPTOR.services_by_name["DiagnosisService"].full_name
 
@@ -113,6 +117,26 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
                 next_page_token=page.next_token or "",
             )
 
+    async def ListIncidents(self, request: ListIncidentsRequest, context: Context) -> ListIncidentsResponse:
+        """Lists incidents, those of a run together, the latest change first."""
+        async with answered("ListIncidents", context, self._instruments):
+            limit = _page_size(request.page_size)
+            await self._ingest.publish_to_store()
+            with _what_the_caller_got_wrong():
+                page = await asyncio.to_thread(
+                    self._store.list_incidents,
+                    project=request.project if request.HasField("project") else None,
+                    run_id=request.run_id if request.HasField("run_id") else None,
+                    open_only=request.open_only,
+                    limit=limit,
+                    token=request.page_token or None,
+                )
+            listed = (incident for record in page.items for incident in self._incidents(record))
+            return ListIncidentsResponse(
+                incidents=[incident for incident in listed if incident.open or not request.open_only],
+                next_page_token=page.next_token or "",
+            )
+
     async def ListRules(self, request: ListRulesRequest, context: Context) -> ListRulesResponse:
         """Tells the catalogue of rules."""
         async with answered("ListRules", context, self._instruments):
@@ -149,6 +173,11 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
                 return GetTelemetryResponse(series=read_series(log, selection))
 
             return await asyncio.to_thread(read)
+
+    def _incidents(self, record: IncidentsRecord) -> list[IncidentMessage]:
+        live = self._ingest.runs.get(record.run)
+        # A run in memory may have told more since: what could not be judged then perhaps can be now.
+        return incidents_from_record(record) if live is None else incidents_to_messages(live.key, live.incidents)
 
     def _run(self, record: RunRecord) -> Run:
         live = self._ingest.runs.get(record.key)

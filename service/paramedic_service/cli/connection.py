@@ -77,6 +77,16 @@ class Service:
                 return
             request.page_token = page.next_page_token
 
+    def incidents(self, request: diagnosis_pb2.ListIncidentsRequest) -> Iterator[finding_pb2.Incident]:
+        """Yields incidents of all pages, those of a run together, the latest change first."""
+        request.page_size = _PAGE
+        while True:
+            page = self._stub.ListIncidents(request, **self._call())
+            yield from page.incidents
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     def telemetry(self, request: diagnosis_pb2.GetTelemetryRequest) -> Sequence[diagnosis_pb2.Series]:
         """Returns signals of a run."""
         return self._stub.GetTelemetry(request, **self._call()).series

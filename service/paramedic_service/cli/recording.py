@@ -11,8 +11,10 @@ from paramedic.segment import SUFFIX, Damage, read_segment
 from paramedic.spool import spool_directories
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.live import LiveRun
-from paramedic_service.store.interface import StoreError
-from paramedic_service.store.records import RunKey
+from paramedic_service.rules.diagnosis import Diagnosis
+from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.store.interface import Store, StoreError
+from paramedic_service.store.records import RunKey, RunRecord
 
 
 class RecordingError(Exception):
@@ -41,12 +43,18 @@ class Recording:
     """A recorded run.
 
     Attributes:
-        live: The run before its first entry.
+        key: Which run.
+        name: For people.
         entries: Its log, in order.
     """
 
-    live: LiveRun
+    key: RunKey
+    name: str
     entries: Iterator[Entry]
+
+    def begin(self, rulebook: Rulebook) -> LiveRun:
+        """The run before its first entry, to be judged by a rulebook."""
+        return LiveRun(self.key, 0, self.name, created_at=0.0, diagnosis=Diagnosis(rulebook))
 
 
 def spooled(path: Path) -> Recording:
@@ -65,7 +73,7 @@ def spooled(path: Path) -> Recording:
         if request is not None and request.WhichOneof("body") == "register":
             run = request.register.run
             key = RunKey(run.project, run.id, run.attempt, run.rank)
-            return Recording(LiveRun(key, 0, request.register.name or run.id, created_at=0.0), _logged(segments))
+            return Recording(key, request.register.name or run.id, _logged(segments))
     raise RecordingError(f"{path} does not say whose run it is: no registration in it can be read")
 
 
@@ -91,15 +99,19 @@ def stored(url: str, key: RunKey) -> Iterator[Recording]:
                 raise RecordingError(
                     f"no run {key.project}/{key.id} (attempt {key.attempt}, rank {key.rank}) in this store"
                 )
-            entries = (
-                Entry(f"position {entry.position}", entry.body, by_service=entry.sequence is None)
-                for entry in store.read_log(record.number)
-            )
-            yield Recording(LiveRun(key, record.number, record.name, record.created_at), entries)
+            yield _recorded(store, record)
         finally:
             store.close()
     except StoreError as error:
         raise RecordingError(str(error)) from error
+
+
+def _recorded(store: Store, record: RunRecord) -> Recording:
+    entries = (
+        Entry(f"position {entry.position}", entry.body, by_service=entry.sequence is None)
+        for entry in store.read_log(record.number)
+    )
+    return Recording(record.key, record.name, entries)
 
 
 def _segments(path: Path) -> list[Path]:

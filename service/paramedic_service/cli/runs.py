@@ -11,6 +11,7 @@ from paramedic.v1 import diagnosis_pb2, run_pb2
 from paramedic_service.cli import connection, identity, output
 from paramedic_service.cli.documents import document, short_name
 from paramedic_service.cli.findings_table import print_findings
+from paramedic_service.cli.incidents_table import print_incident
 from paramedic_service.cli.root import app
 
 
@@ -36,7 +37,7 @@ def runs(
     tls: connection.Tls = False,
     tls_ca: connection.TlsCa = None,
 ) -> None:
-    """Lists runs, newest first; or shows one, with its findings and the rules that cannot judge it."""
+    """Lists runs, newest first; or shows one, with its incidents, findings and the rules that cannot judge it."""
     with connection.connect(url, token, tls, tls_ca) as service:
         if run is not None:
             _show(service, identity.parse(run, attempt, rank), as_json)
@@ -72,8 +73,11 @@ def _show(service: connection.Service, wanted: run_pb2.RunIdentity, as_json: boo
     answer = service.run(wanted)
     request = diagnosis_pb2.ListFindingsRequest(project=wanted.project, run_id=wanted.id)
     found = [finding for finding in service.findings(request) if finding.run == wanted]
+    asked = diagnosis_pb2.ListIncidentsRequest(project=wanted.project, run_id=wanted.id)
+    incidents = [incident for incident in service.incidents(asked) if incident.run == wanted]
     if as_json:
-        output.print_json(document(answer) | {"findings": [document(finding) for finding in found]})
+        findings = {"findings": [document(finding) for finding in found]}
+        output.print_json(document(answer) | findings | {"incidents": [document(incident) for incident in incidents]})
         return
     run = answer.run
     environment = answer.description.environment
@@ -93,6 +97,9 @@ def _show(service: connection.Service, wanted: run_pb2.RunIdentity, as_json: boo
         ),
         empty="",
     )
+    for incident in incidents:
+        output.console().print()
+        print_incident(incident)
     output.console().print()
     print_findings(found)
     abstaining = [status for status in answer.rules if status.abstains]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from paramedic_service.cli import output
 from paramedic_service.cli.root import app
+from paramedic_service.rules.rulebooks import RulesFileError
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import StoreError
 
@@ -38,6 +39,10 @@ def serve(
             show_default="a file in your data directory",
         ),
     ] = None,
+    rules_file: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with parameters of rules.", envvar="PARAMEDIC_RULES_FILE", show_default="none"),
+    ] = None,
     tls_certificate: Annotated[
         Path | None, typer.Option(help="PEM file with the certificate chain.", envvar="PARAMEDIC_TLS_CERTIFICATE")
     ] = None,
@@ -52,6 +57,7 @@ def serve(
         "http_host": http_host,
         "http_port": http_port,
         "store_url": store,
+        "rules_file": rules_file,
         "tls_certificate": tls_certificate,
         "tls_key": tls_key,
     }
@@ -84,7 +90,7 @@ def _serve(settings: Settings) -> None:
     configure_logging()
     try:
         asyncio.run(server.serve(settings, web=web.build, started=started))
-    except (StoreError, OSError) as error:
+    except (StoreError, RulesFileError, OSError) as error:
         output.fail(str(error), 2)
 
 

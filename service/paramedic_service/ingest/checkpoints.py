@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from paramedic_service.ingest import snapshot
+from paramedic_service.ingest.incident_messages import incidents_to_record
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.translation import finding_to_record
 from paramedic_service.instruments import Instruments
@@ -186,4 +187,5 @@ def _checkpoint(progress: _Progress, changed: dict[str, float], *, with_snapshot
         last_report_at=live.last_report_at,
         findings=[finding_to_record(live.key, live.diagnosis.findings[rule], at) for rule, at in changed.items()],
         snapshot=snapshot.take(live) if with_snapshot else None,
+        incidents=incidents_to_record(live.key, live.incidents, max(changed.values())) if changed else None,
     )

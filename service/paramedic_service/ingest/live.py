@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from paramedic.v1.description_pb2 import RunDescription
+from paramedic_service.incidents.incident import Incident
+from paramedic_service.ingest.incident_view import IncidentView
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Finding
 from paramedic_service.store.records import RunKey, RunState
@@ -58,6 +60,12 @@ class LiveRun:
     path_layers: set[str] = field(default_factory=set)
     silent: bool = False
     ended_at: float | None = None
+    _incidents: IncidentView = field(default_factory=IncidentView, repr=False)
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """The findings joined into incidents, the worst first."""
+        return self._incidents.of(self.diagnosis, self.version)
 
     @property
     def open_findings(self) -> list[Finding]:

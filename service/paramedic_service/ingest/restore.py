@@ -10,7 +10,10 @@ from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.refusal import MAX_COUNT
 from paramedic_service.ingest.validation import parse, validate
+from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Finding
+from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.rulebooks import DEFAULT_RULEBOOKS, Rulebooks
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import LogRecord, RunRecord
 
@@ -48,14 +51,18 @@ class Replayer:
         return fold(self.live, entry)
 
 
-def restore(store: Store, record: RunRecord) -> LiveRun:
+def restore(store: Store, record: RunRecord, rulebooks: Rulebooks = DEFAULT_RULEBOOKS) -> LiveRun:
     """Brings a run into memory as its log tells it.
 
     Args:
         store: Where it is kept.
         record: What the store knows of it.
+        rulebooks: To judge by.
     """
-    live = _from_snapshot(store, record) or LiveRun(record.key, record.number, record.name, record.created_at)
+    rulebook = rulebooks.of(record.key.project)
+    live = _from_snapshot(store, record, rulebook) or LiveRun(
+        record.key, record.number, record.name, record.created_at, diagnosis=Diagnosis(rulebook)
+    )
     for _ in replay(live, store.read_log(record.number, after=live.position)):
         pass
     return live
@@ -84,12 +91,12 @@ def replay(live: LiveRun, log: Iterable[LogRecord]) -> Iterator[tuple[LogRecord,
         yield entry, findings
 
 
-def _from_snapshot(store: Store, record: RunRecord) -> LiveRun | None:
+def _from_snapshot(store: Store, record: RunRecord, rulebook: Rulebook) -> LiveRun | None:
     stored = store.snapshot(record.number)
     if stored is None:
         return None
     try:
-        return snapshot.restore(record, stored[1])
+        return snapshot.restore(record, stored[1], rulebook)
     except ValueError as error:
         _log.info("snapshot left unread, folding the whole log", run=str(record.key), reason=str(error))
         return None

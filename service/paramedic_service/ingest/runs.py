@@ -12,6 +12,7 @@ from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.session import ActiveRun
 from paramedic_service.instruments import Instruments
+from paramedic_service.rules.rulebooks import Rulebooks
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import RunKey, RunRecord, RunState
@@ -25,6 +26,7 @@ class ActiveRuns:
     Args:
         store: Where runs come back from.
         checkpointer: Saves them before they leave.
+        rulebooks: What they are judged by.
         settings: How many there may be, and for how long.
         instruments: Where they are counted.
         clock: Service clock, seconds since the Unix epoch.
@@ -34,12 +36,14 @@ class ActiveRuns:
         self,
         store: Store,
         checkpointer: Checkpointer,
+        rulebooks: Rulebooks,
         settings: Settings,
         instruments: Instruments,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._checkpointer = checkpointer
+        self._rulebooks = rulebooks
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
@@ -66,7 +70,7 @@ class ActiveRuns:
         if len(newest) > self._settings.max_runs:
             _log.warning("more runs are under way than may be in memory", runs=len(newest))
         for record in newest[: self._settings.max_runs]:
-            self._add(record, await asyncio.to_thread(restore, self._store, record))
+            self._add(record, await asyncio.to_thread(restore, self._store, record, self._rulebooks))
 
     async def activate(self, key: RunKey, name: str) -> ActiveRun:
         """Brings a run into memory, creating it when it is new.
@@ -101,7 +105,7 @@ class ActiveRuns:
             if len(self._active) + len(self._loading) > self._settings.max_runs:
                 await self._make_room()
             record = await asyncio.to_thread(self._store.register, key, name, self._clock())
-            return self._add(record, await asyncio.to_thread(restore, self._store, record))
+            return self._add(record, await asyncio.to_thread(restore, self._store, record, self._rulebooks))
         finally:
             del self._loading[key]
 

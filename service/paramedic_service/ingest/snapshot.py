@@ -8,7 +8,9 @@ import numpy as np
 
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.rules.catalogue import DEFAULTS
 from paramedic_service.rules.diagnosis import Diagnosis
+from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.store.records import RunRecord, RunState
 
 # Grows when the shape below or what `fold` makes of entries changes: older snapshots are then left unread.
@@ -39,8 +41,13 @@ def take(live: LiveRun) -> bytes:
     )
 
 
-def restore(record: RunRecord, body: bytes) -> LiveRun:
+def restore(record: RunRecord, body: bytes, rulebook: Rulebook = DEFAULTS) -> LiveRun:
     """Builds the run that `take` saw.
+
+    Args:
+        record: What the store knows of it.
+        body: What `take` returned.
+        rulebook: To judge by.
 
     Raises:
         ValueError: Another version took it, or it is damaged; fold the whole log instead.
@@ -56,7 +63,7 @@ def restore(record: RunRecord, body: bytes) -> LiveRun:
             name=record.name,
             created_at=record.created_at,
             state=RunState(state["state"]),
-            diagnosis=Diagnosis.restore(state["diagnosis"]),
+            diagnosis=Diagnosis.restore(state["diagnosis"], rulebook),
             description=description,
             tensor_names=tuple(tensor.name for tensor in description.tensors),
             rows=state["rows"],

@@ -1,5 +1,6 @@
 """One run's samples, kept rendered."""
 
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -84,6 +85,7 @@ class RunLines:
             self._sample(families.LOSS, run.latest_scalars.get(LOSS)),
             self._sample(families.GRADIENT_NORM, total),
             self._findings(),
+            self._incidents(),
             self._scalars(granted.scalars),
             "" if norms is None else self._tensors(norms[: granted.tensors]),
         )
@@ -116,6 +118,13 @@ class RunLines:
         return "".join(
             self._sample(families.FINDINGS, 1, {"rule": finding.rule, "severity": _SEVERITIES[finding.severity]})
             for finding in self.run.open_findings
+        )
+
+    def _incidents(self) -> str:
+        open_now = Counter(incident.severity for incident in self.run.incidents if incident.open)
+        return "".join(
+            self._sample(families.INCIDENTS, count, {"severity": _SEVERITIES[severity]})
+            for severity, count in sorted(open_now.items())
         )
 
     def _scalars(self, granted: int) -> str:

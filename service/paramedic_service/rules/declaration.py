@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from paramedic_service.rules.finding import Severity
 
+_COUNTS = frozenset({"steps", "checks", "epochs", "samples", "time steps", "layers", "units", "parameters"})
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -24,6 +26,20 @@ class Parameter:
     meaning: str
     source: str = "ours"
     unit: str = ""
+
+    def tuned(self, value: float) -> "Parameter":
+        """The same parameter with another value.
+
+        Raises:
+            ValueError: The value makes no sense for it; the message says why.
+        """
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"must be a finite number, not {value!r}")
+        if value < 0 <= self.value:
+            raise ValueError(f"must not be negative, and is {value:g}")
+        if self.unit in _COUNTS and (value != int(value) or value < min(1, self.value)):
+            raise ValueError(f"counts {self.unit} and must be a whole number from 1, not {value:g}")
+        return replace(self, value=float(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +72,19 @@ class RuleDeclaration:
         """The same rule with other values of some parameters.
 
         Raises:
-            ValueError: The rule has no such parameter, or the value is no finite number.
+            ValueError: The rule has no such parameter, or the value makes no sense for it.
         """
-        for name, value in values.items():
+        for name in values:
             if name not in self._values:
-                raise ValueError(f"rule {self.id} has no parameter {name!r}; it has {', '.join(self._values)}")
-            if not math.isfinite(value):
-                raise ValueError(f"{self.id}.{name} must be a finite number, not {value}")
-        tuned = (replace(p, value=float(values.get(p.name, p.value))) for p in self.parameters)
+                known = ", ".join(self._values) or "none"
+                raise ValueError(f"rule {self.id} has no parameter {name!r}; it has {known}")
+        tuned = []
+        for parameter in self.parameters:
+            try:
+                value = values.get(parameter.name)
+                tuned.append(parameter if value is None else parameter.tuned(value))
+            except ValueError as error:
+                raise ValueError(f"{self.id}.{parameter.name} {error}") from error
         return replace(self, parameters=tuple(tuned))
 
     def __contains__(self, name: str) -> bool:

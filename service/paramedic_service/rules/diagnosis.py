@@ -110,6 +110,11 @@ class Diagnosis:
         return changes.in_order(PRECEDENCE)
 
     @property
+    def description(self) -> Description:
+        """What is known of the training."""
+        return self._description
+
+    @property
     def silence_limit(self) -> float:
         """Silence that is normal for this run, seconds."""
         return self._rhythm.limit

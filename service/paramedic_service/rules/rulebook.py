@@ -17,7 +17,7 @@ class Rulebook:
         overrides: Values by "rule.parameter".
 
     Raises:
-        ValueError: There is no such rule or parameter, or the value is no finite number.
+        ValueError: There is no such rule or parameter, or the value makes no sense for it.
     """
 
     def __init__(self, rules: Sequence[RuleDeclaration], overrides: Mapping[str, float] | None = None) -> None:

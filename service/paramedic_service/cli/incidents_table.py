@@ -1,0 +1,59 @@
+"""Incidents as people read them."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from paramedic.v1.finding_pb2 import Cause, Incident, Severity
+from paramedic_service.cli import identity, output
+from paramedic_service.cli.documents import short_name
+
+
+def print_incidents(incidents: Sequence[Incident]) -> None:
+    """Writes a table of incidents."""
+    output.print_table(
+        ("run", "severity", "standing", "step", "most likely cause", "score", "rules", "summary"),
+        (
+            (
+                identity.label(incident.run),
+                _severity(incident),
+                _standing(incident),
+                str(incident.opened_step),
+                incident.causes[0].id if incident.causes else "unknown",
+                f"{incident.causes[0].score:.2f}" if incident.causes else "-",
+                ", ".join(incident.rules),
+                incident.summary,
+            )
+            for incident in incidents
+        ),
+        empty="No incidents.",
+    )
+
+
+def print_incident(incident: Incident) -> None:
+    """Writes all that is known of one incident."""
+    console = output.console()
+    heading = f"incident since step {incident.opened_step}, {_standing(incident)}: {incident.summary}"
+    console.print(_severity(incident), Text(output.printable(heading), style="bold"))
+    output.print_table(("", "", ""), (row for cause in incident.causes for row in _cause(cause)), empty="")
+    if incident.unknown:
+        unknown = ", ".join(f"{status.rule} ({status.reason})" for status in incident.unknown)
+        console.print(f"could not be judged: {output.printable(unknown)}", markup=False)
+
+
+def _cause(cause: Cause) -> Iterator[tuple[str | Text, str, str]]:
+    yield Text(f"{cause.score:.2f}", style="bold"), cause.id, cause.title
+    for sentence in cause.supporting:
+        yield "", "for", sentence
+    for sentence in cause.opposing:
+        yield "", "against", sentence
+    for remedy in cause.remedies:
+        yield "", "remedy", remedy.text
+
+
+def _severity(incident: Incident) -> Text:
+    return output.styled(short_name(Severity.DESCRIPTOR, incident.severity), output.SEVERITY_STYLES)
+
+
+def _standing(incident: Incident) -> str:
+    return "open" if incident.open else "over"
