@@ -62,6 +62,7 @@ class Run:
         self._identity = settings.identity.SerializeToString(deterministic=True)
         self._open = True
         self._inert = False
+        self._reported: tuple[int, str, str] | None = None
         self._drops = Drops(settings.label)
         self._findings = Findings(settings.label, settings.stop_on)
         inbox: SimpleQueue[Arrival] = SimpleQueue()
@@ -228,7 +229,7 @@ class Run:
             self._blame(error)
 
     def error(self, exception: BaseException, step: int | None = None) -> None:
-        """Records that an exception left the training loop.
+        """Records that an exception left the training loop; once, however many frames on its way out report it.
 
         Args:
             exception: Whatever was raised.
@@ -238,7 +239,12 @@ class Run:
             self._refuse()
             return
         try:
-            self.event(training_error(exception), step)
+            event = training_error(exception)
+            # Holding the exception itself would keep every frame that it passed, and their tensors, alive.
+            reported = (id(exception), event.kind, event.message)
+            if reported != self._reported:
+                self._reported = reported
+                self.event(event, step)
         except Exception as error:
             self._blame(error)
 

@@ -143,6 +143,24 @@ def test_an_exception_in_the_block_is_reported_and_fails_the_run(service: Teleme
     assert entries[-1].finish.state == RUN_STATE_FAILED
 
 
+def test_an_exception_that_was_reported_on_its_way_out_is_not_reported_again(
+    service: TelemetryService, begin: BeginRun
+) -> None:
+    def train() -> None:
+        with begin() as run:
+            try:
+                raise ZeroDivisionError("the batch is empty")
+            except ZeroDivisionError as error:
+                run.error(error)
+                raise
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    assert [entry.event.error.kind for entry in service.run().entries if entry.event.HasField("error")] == [
+        "ZeroDivisionError"
+    ]
+
+
 def test_beginning_the_same_run_again_finishes_the_earlier_one(service: TelemetryService, begin: BeginRun) -> None:
     first = begin()
     first.log(0, loss=1.0)
