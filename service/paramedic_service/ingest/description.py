@@ -27,8 +27,13 @@ _ENCODINGS = {
 }
 
 
-def read(known: wire.RunDescription) -> rules.Description:
-    """What rules read of a description that is merged and valid."""
+def read(known: wire.RunDescription, attempt: int = 0) -> rules.Description:
+    """What rules read.
+
+    Args:
+        known: A description that is merged and valid.
+        attempt: How often the training was restarted before.
+    """
     return rules.Description(
         tensors=tuple(map(_tensor, known.tensors)),
         probed_layers=tuple(known.probed_layers),
@@ -37,6 +42,7 @@ def read(known: wire.RunDescription) -> rules.Description:
         losses=tuple(map(_loss, known.losses)),
         training=_training(known.training) if known.HasField("training") else None,
         data=_data(known.data) if known.HasField("data") else None,
+        attempt=attempt,
     )
 
 

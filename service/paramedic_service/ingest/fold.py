@@ -132,7 +132,7 @@ def _describe(live: LiveRun, new: RunDescription) -> list[Finding]:
             live.tensor_names = tuple(tensor.name for tensor in value)
             live.latest_norms = {}
     known.MergeFrom(new)
-    return live.diagnosis.describe(description.read(known))
+    return live.diagnosis.describe(description.read(known, live.key.attempt))
 
 
 def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
@@ -145,7 +145,7 @@ def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
     _heard(live, event.time)
     match detail:
         case "training_began":
-            live.diagnosis.training_began()
+            live.diagnosis.training_began(event.time)
         case "epoch_ended":
             return live.diagnosis.epoch_ended()
         case "error":

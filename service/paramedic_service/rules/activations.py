@@ -1,8 +1,8 @@
 """Rules on activations, measured on a batch of samples that stays the same: dead, saturated, lost on the way, constant.
 
 Healthy networks have dead and saturated units, and deviations far from 1; none of it is a fault by itself. It becomes
-one when it is most of a layer and the loss is stuck, which is what every rule here asks for; a model whose output is the
-same for every sample counts as stuck whatever its loss does, because a loss that falls from an explosion does look well.
+one when it is most of a layer and the loss is stuck, which is what every rule here asks for. A model whose output is
+the same for every sample counts as stuck whatever its loss does: on its way down from an explosion a loss looks well.
 
 Shares and thresholds: TheDeepChecker (dead: 95th percentile of |activation| below 1e-5 in more than half of the units;
 saturated: more than 0.85; deviation outside [0.5, 2]).

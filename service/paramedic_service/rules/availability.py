@@ -8,6 +8,7 @@ ELEMENT_COUNTS = "element counts"
 TWO_KERNELS = "two kernels"
 MODEL = "model"
 OPTIMIZER = "optimizer"
+CLIPPING = "clipping"
 LOSS_CONFIG = "loss config"
 TRAINING = "training config"
 DATA = "data profile"
@@ -38,6 +39,7 @@ def facts(description: Description) -> set[str]:
         TWO_KERNELS: len(kernels) > 1 and bool(kernels[0].element_count and kernels[-1].element_count),
         MODEL: description.model is not None and bool(description.model.layers),
         OPTIMIZER: description.optimizer is not None,
+        CLIPPING: description.optimizer is not None and description.optimizer.clips,
         LOSS_CONFIG: bool(description.losses),
         TRAINING: description.training is not None,
         DATA: data is not None,

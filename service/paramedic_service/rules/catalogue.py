@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from paramedic_service.rules.accumulation import AccumulationMonitor
 from paramedic_service.rules.activations_monitor import ActivationMonitor
+from paramedic_service.rules.clipping import ClippingMonitor
 from paramedic_service.rules.config_monitor import ConfigMonitor
 from paramedic_service.rules.data_monitor import DataMonitor
 from paramedic_service.rules.declaration import RuleDeclaration
@@ -12,8 +14,10 @@ from paramedic_service.rules.learning_monitor import LearningMonitor
 from paramedic_service.rules.loss_monitor import LossMonitor
 from paramedic_service.rules.metrics_monitor import MetricsMonitor
 from paramedic_service.rules.monitor import Monitor
+from paramedic_service.rules.noise_scale import NoiseMonitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
+from paramedic_service.rules.steps import StepMonitor
 from paramedic_service.rules.through_time import ThroughTimeMonitor
 from paramedic_service.rules.weights_monitor import WeightMonitor
 
@@ -29,6 +33,10 @@ MONITORS: tuple[type[Monitor[Any]], ...] = (
     ThroughTimeMonitor,
     ActivationMonitor,
     WeightMonitor,
+    AccumulationMonitor,
+    ClippingMonitor,
+    NoiseMonitor,
+    StepMonitor,
 )
 """One a family."""
 

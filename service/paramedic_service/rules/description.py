@@ -104,6 +104,11 @@ class Optimizer:
     dynamic_loss_scale: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def clips(self) -> bool:
+        """Whether gradients are clipped in some way."""
+        return any((self.clipnorm, self.clipvalue, self.global_clipnorm))
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -221,6 +226,7 @@ class Description:
         losses: One an output.
         training: Arguments of the loop.
         data: Profile of the data.
+        attempt: How often this training was restarted before.
     """
 
     tensors: tuple[Tensor, ...] = ()
@@ -230,3 +236,4 @@ class Description:
     losses: tuple[Loss, ...] = ()
     training: Training | None = None
     data: Data | None = None
+    attempt: int = 0

@@ -19,6 +19,7 @@ from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.state import code_version, dump, load
+from paramedic_service.rules.steps import StepMonitor
 from paramedic_service.rules.telemetry import Rows
 
 VERSION = code_version()
@@ -46,6 +47,7 @@ class Diagnosis:
         self._monitors: list[Monitor[Any]] = monitors
         self._loss = next(monitor for monitor in monitors if isinstance(monitor, LossMonitor))
         self._errors = next(monitor for monitor in monitors if isinstance(monitor, ErrorMonitor))
+        self._steps = next(monitor for monitor in monitors if isinstance(monitor, StepMonitor))
         self._rhythm = next(monitor for monitor in monitors if isinstance(monitor, RhythmMonitor))
         for monitor in monitors:
             monitor.resume(description)
@@ -62,10 +64,16 @@ class Diagnosis:
             monitor.describe(description, self._rhythm.state.last_step or 0, changes)
         return changes.in_order(PRECEDENCE)
 
-    def training_began(self) -> None:
-        """Takes in that a training loop began: what an earlier one on the same model reached is no measure for it."""
+    def training_began(self, time: float | None = None) -> None:
+        """Takes in that a training loop began: what an earlier one on the same model reached is no measure for it.
+
+        Args:
+            time: When, client clock, seconds since the Unix epoch; None when it is not known.
+        """
         for monitor in self._monitors:
             monitor.restart()
+        if time is not None:
+            self._steps.began(time)
 
     def observe(self, rows: Rows) -> list[Finding]:
         """Takes in consecutive rows.

@@ -34,7 +34,7 @@ VANISHING_THROUGH_TIME = RuleDeclaration(
     requires=(GRADIENT_PATH, LOSS),
     parameters=(
         Parameter("ratio", 1e-3, "norm at the first time step over that at the last", unit="ratio"),
-        Parameter("factor", 0.7, "factor a time step below which forgetting is sure to hurt", unit="ratio"),
+        Parameter("factor", 0.5, "factor a time step that is sure to hurt: gated cells begin at 0.65", unit="ratio"),
         Parameter("shortest", 5, "time steps of a sequence that is long enough to judge", unit="time steps"),
         Parameter("patience", 2, "such measurements in a row where the factor is passed", unit="measurements"),
         Parameter(
