@@ -168,11 +168,11 @@ def not_decreasing(rule: RuleDeclaration, history: LossHistory, onset: Onset, st
 
 
 def _flat(rule: RuleDeclaration, history: LossHistory, initial: float) -> bool:
-    """Whether the loss shows no fall, and would if it were to decrease in as many steps again as it has had."""
+    """Whether the loss shows no fall, and would if it were to decrease in about as many steps as it has had."""
     if history.slope is None:
         return False
     slope, error = history.slope
-    possible = (CERTAIN * error - slope) * history.windows
+    possible = (CERTAIN * error - slope) * rule["hopeless"]
     return -slope < rule["falling"] * error and possible < rule["decrease"] * initial
 
 

@@ -23,10 +23,10 @@ CONVERGED = 0.5
 IMPROVED = 0.01
 """Relative decrease from one TREND to the next that counts as improving (ours)."""
 
-OPENING = 60
+OPENING = 40
 """Losses from the start that are looked at one by one: the first steps show what the learning rate does (ours)."""
 
-SETTLED = 30
+SETTLED = 20
 """Losses after which the first steps are over; what remains in the OPENING is noise (ours)."""
 
 FITTED = 8

@@ -41,7 +41,7 @@ class MetricsMonitor(Monitor[MetricsState]):
         """Derives what the task is."""
         entropy = cross_entropy(description)
         classes = 0 if entropy is None else entropy.classes
-        frequencies = () if entropy is None else class_frequencies(description)
+        frequencies = () if entropy is None or entropy.weighted else class_frequencies(description)
         self._judges: tuple[tuple[RuleDeclaration, Callable[..., Verdict | None]], ...] = (
             (metrics.OVERFIT, metrics.overfit),
             *(

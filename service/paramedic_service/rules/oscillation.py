@@ -15,7 +15,7 @@ from itertools import pairwise
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
 from paramedic_service.rules.episode import Verdict
 from paramedic_service.rules.finding import Evidence, Severity
-from paramedic_service.rules.loss_history import OPENING, RECENT, SETTLED, WINDOW, LossHistory
+from paramedic_service.rules.loss_history import RECENT, SETTLED, WINDOW, LossHistory
 from paramedic_service.rules.telemetry import LOSS
 
 OSCILLATION = RuleDeclaration(
@@ -26,14 +26,14 @@ OSCILLATION = RuleDeclaration(
     requires=(LOSS,),
     parameters=(
         Parameter("jump", 1.5, f"mean of three of the first {SETTLED} losses over the first", unit="ratio"),
-        Parameter("noise", 4.5, "that jump over its standard error", unit="deviations"),
+        Parameter("noise", 4.0, "that jump over its standard error", unit="deviations"),
         Parameter("level", 0.6, "recent over first loss above which it came down to nothing", unit="ratio"),
         Parameter("swing", 0.03, f"change from {WINDOW} losses to the next over the initial loss", "AutoTrainer"),
         Parameter("share", 0.2, f"share of the last {2 * RECENT} such changes that are swings", "AutoTrainer"),
         Parameter("variance", 2.5, "variance of the means over what noise explains", unit="ratio"),
-        Parameter("gain", 0.05, "relative decrease over them that counts as getting better", unit="ratio"),
+        Parameter("gain", 0.03, "relative decrease over them that counts as getting better", unit="ratio"),
         Parameter("left", 0.4, "share of the initial loss that is left", unit="ratio"),
-        Parameter("patience", 2, f"checks of {WINDOW} losses in a row", unit="checks"),
+        Parameter("patience", 3, f"checks of {WINDOW} losses in a row", unit="checks"),
         Parameter("resolve_after", 10, "calm checks in a row that resolve it", unit="checks"),
     ),
     remedies=(
@@ -54,7 +54,7 @@ def _thrown(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict |
     first, peak, noise = history.first, history.peak, history.noise
     if first is None or peak is None or noise is None or first <= 0 or peak < rule["jump"] * first:
         return None
-    now = sum(history.means[-3:]) / len(history.means[-3:])
+    now = sum(history.means[-2:]) / 2
     # Of one loss and of a mean of three.
     error = noise * math.sqrt(1 + 1 / 3)
     if now < rule["level"] * first or peak - first < rule["noise"] * error:
@@ -62,8 +62,8 @@ def _thrown(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict |
     return Verdict(
         f"The loss began at {first:.4g}, rose to {peak:.4g} within {SETTLED} steps, and is {now:.4g} at step {step}.",
         (
-            Evidence(LOSS, step, peak, f"highest mean of three of the first {OPENING}", threshold=rule["jump"] * first),
-            Evidence(LOSS, step, now, f"mean of the last {3 * WINDOW}", threshold=rule["level"] * first),
+            Evidence(LOSS, step, peak, f"highest mean of three of the first {SETTLED}", threshold=rule["jump"] * first),
+            Evidence(LOSS, step, now, f"mean of the last {2 * WINDOW}", threshold=rule["level"] * first),
         ),
     )
 
@@ -76,15 +76,19 @@ def _swinging(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict
     before, now = sum(means[:RECENT]) / RECENT, sum(means[RECENT:]) / RECENT
     if scale <= 0 or now < rule["left"] * scale or now < (1 - rule["gain"]) * before:
         return None
-    changes = [abs(after - before) for before, after in pairwise(means)]
-    if sum(change >= rule["swing"] * scale for change in changes) < rule["share"] * len(changes):
+    changes = [after - before for before, after in pairwise(means)]
+    rises = sum(change >= rule["swing"] * scale for change in changes)
+    falls = sum(change <= -rule["swing"] * scale for change in changes)
+    # One spike is no swing: it rises once.
+    if 2 * min(rises, falls) < rule["share"] * len(changes):
         return None
     explained = sum(history.variances) / len(history.variances) / (WINDOW - 1)
     variance = _detrended_variance(means)
     if variance < rule["variance"] * explained:
         return None
     return Verdict(
-        f"The loss swings around {now:.4g} by step {step}: means of {WINDOW} change by up to {max(changes):.2g}.",
+        f"The loss swings around {now:.4g} by step {step}: "
+        f"from {WINDOW} losses to the next it changes by up to {max(map(abs, changes)):.2g}.",
         (
             Evidence(
                 LOSS,
