@@ -1,5 +1,6 @@
 """Every command, registered with the root by being imported."""
 
+from paramedic_service.cli import backtest as backtest
 from paramedic_service.cli import check as check
 from paramedic_service.cli import demo as demo
 from paramedic_service.cli import findings as findings

@@ -71,7 +71,7 @@ def missing_activation(_: RuleDeclaration, facts: Facts) -> Verdict | None:
         return None
     for layer in graph.layers:
         if layer.kind in RECURRENT and layer.activation == "linear" and not layer.frozen:
-            return _missing(layer, f"{layer.name} is a {layer.kind} without activation: its state is not bounded.")
+            return _missing(layer, f"{layer.name} ({layer.kind}) has no activation: its state is not bounded.")
     for layer in graph.layers:
         follower = _dense_follower(graph, layer)
         if follower is not None and not _narrows(graph, layer, follower):

@@ -114,7 +114,7 @@ def unnormalised_input(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     for array in _quantities(facts):
         overall = _root_mean_square(array.mean, array.deviation)
         worst = max(map(_root_mean_square, array.feature_means, array.feature_deviations), default=0.0)
-        size, bound = (worst, rule["feature"]) if worst > rule["feature"] else (overall, rule["highest"])
+        size, bound = (overall, rule["highest"]) if overall > rule["highest"] else (worst, rule["feature"])
         if size > bound:
             which = "values" if size == overall else "a feature's values"
             return Verdict(

@@ -145,7 +145,7 @@ def _other_rank(array: ArrayProfile, wanted: tuple[int, ...], first: Layer) -> V
         call = f"x = x.reshape(len(x), ...) to {rank} axes"
     reads = _READS.get(rank, f"{rank} axes")
     return Verdict(
-        f"The input has shape {_tuple(shape)} and {first.name}, a {first.kind}, reads {reads}; {call}.",
+        f"The input has shape {_tuple(shape)} and {first.name} ({first.kind}) reads {reads}; {call}.",
         (fact("input", len(shape), "axes of the input", first.name, rank),),
         (f"{call[0].upper()}{call[1:]}.",),
     )

@@ -70,7 +70,7 @@ def recurrent_relu(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
         if layer.kind in RECURRENT and layer.activation in RECTIFIERS and not (identity or layer.frozen or short):
             over = f" over {steps} time steps" if steps else ""
             return Verdict(
-                f"{layer.name} is a {layer.kind} with activation {layer.activation}{over}; use activation='tanh'.",
+                f"{layer.name} ({layer.kind}) has activation {layer.activation}{over}; use activation='tanh'.",
                 (fact("model", steps or 0, f"time steps with {layer.activation}", layer.name),),
             )
     return None
@@ -89,7 +89,7 @@ def long_plain_recurrence(rule: RuleDeclaration, facts: Facts) -> Verdict | None
         if steps > bound:
             instead = "use LSTM or GRU, or shorter sequences" if plain else "shorten or window the sequences"
             return Verdict(
-                f"{layer.name}, a {layer.kind}, runs over {steps} time steps; {instead}.",
+                f"{layer.name} ({layer.kind}) runs over {steps} time steps; {instead}.",
                 (fact("model", steps, "time steps", layer.name, bound),),
             )
     return None
