@@ -1,6 +1,5 @@
 """However a run's rows are cut into batches, and wherever it is interrupted, the findings are the same to the step."""
 
-import msgpack
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +8,7 @@ from paramedic_service.rules.description import Description, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.gradient_monitor import GradientMonitor
 from paramedic_service.rules.loss_monitor import LossMonitor
+from support.storage import through_storage
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms, rows_of, spans
 
 LENGTH = 700
@@ -98,21 +98,6 @@ def test_a_diagnosis_continues_from_a_snapshot_as_if_nothing_had_happened(
         found += diagnosis.observe(rows_of(loss, norms, start, stop))
         diagnosis = Diagnosis.restore(through_storage(diagnosis.state()))
     assert repr(found) == repr(expected)
-
-
-def through_storage(state: dict) -> dict:
-    """What a snapshot goes through: plain values by msgpack, arrays by their bytes."""
-
-    def pack(value: object) -> object:
-        assert isinstance(value, np.ndarray)
-        return {"dtype": value.dtype.str, "shape": list(value.shape), "bytes": value.tobytes()}
-
-    def unpack(value: dict) -> object:
-        if value.keys() == {"dtype", "shape", "bytes"}:
-            return np.frombuffer(value["bytes"], value["dtype"]).reshape(value["shape"]).copy()
-        return value
-
-    return msgpack.unpackb(msgpack.packb(state, default=pack), object_hook=unpack)
 
 
 def test_the_planted_faults_exercise_every_rule() -> None:

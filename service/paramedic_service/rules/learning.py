@@ -10,6 +10,8 @@
   the loss is converged, small updates are health.
 """
 
+import math
+
 import numpy as np
 
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
@@ -84,7 +86,7 @@ def initial_loss(rule: RuleDeclaration, losses: list[float], uniform: float, ste
     """Judges the first losses by that of a uniform prediction."""
     limit = rule["ratio"] * uniform
     lowest = min(losses)
-    if not lowest >= limit:
+    if not limit <= lowest < math.inf:
         return None
     return Verdict(
         f"The loss begins at {losses[0]:.4g}; a model that knows nothing has {uniform:.4g}.",

@@ -49,6 +49,12 @@ def test_a_high_initial_loss_resolves_once_something_is_learned() -> None:
     assert changes == ["OPENED", "RESOLVED"]
 
 
+def test_an_infinite_loss_is_for_another_rule() -> None:
+    training = healthy()
+    training.loss[:5] = np.inf
+    assert set(openings(follow(training)[1])) == {"nonfinite_loss"}
+
+
 def test_a_negative_cross_entropy_is_impossible_and_another_loss_may_be_negative() -> None:
     training = healthy()
     training.loss[50:] = -0.5
