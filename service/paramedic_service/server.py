@@ -22,6 +22,7 @@ from paramedic_service.api.telemetry import TelemetryServicer
 from paramedic_service.auth import TokenInterceptor
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.instruments import Instruments
+from paramedic_service.rules.rulebooks import read_rulebooks
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
 from paramedic_service.store.opening import open_store
@@ -47,6 +48,7 @@ class Server:
         clock: Service clock, seconds since the Unix epoch.
 
     Raises:
+        RulesFileError: The file of parameters that the settings name cannot be used.
         StoreError: The store cannot be opened.
 
     Attributes:
@@ -70,9 +72,10 @@ class Server:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        rulebooks = read_rulebooks(settings.rules_file)
         self.instruments = Instruments()
         self._store = open_store(settings.store_url) if store is None else store
-        self.ingest = IngestService(self._store, settings, self.instruments, clock)
+        self.ingest = IngestService(self._store, settings, self.instruments, clock, rulebooks)
         self._health = health.aio.HealthServicer()
         self._grpc = self._build_grpc()
         self._web = web
@@ -175,6 +178,7 @@ async def serve(
         started: Called with the running server, which knows its ports.
 
     Raises:
+        RulesFileError: The file of parameters that the settings name cannot be used.
         StoreError: The store failed.
         OSError: A port cannot be had.
     """

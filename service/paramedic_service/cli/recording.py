@@ -1,9 +1,11 @@
 """Recorded runs: what a client spooled, or what a store holds."""
 
+import lzma
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from google.protobuf.message import DecodeError
 
@@ -15,6 +17,9 @@ from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.records import RunKey, RunRecord
+
+_COMPRESSED = f"{SUFFIX}.xz"
+_PAGE = 1000
 
 
 class RecordingError(Exception):
@@ -106,6 +111,53 @@ def stored(url: str, key: RunKey) -> Iterator[Recording]:
         raise RecordingError(str(error)) from error
 
 
+@contextmanager
+def all_stored(url: str, project: str | None) -> Iterator[list[Recording]]:
+    """Opens every run in a service's store, for reading only, the newest first.
+
+    Args:
+        url: As in the service's setting `store_url`.
+        project: Only of this project; None for all.
+
+    Raises:
+        RecordingError: The store cannot be read.
+    """
+    # Imported late, as above.
+    from paramedic_service.store.opening import open_store
+
+    try:
+        store = open_store(url, read_only=True)
+        try:
+            records: list[RunRecord] = []
+            token = None
+            while True:
+                page = store.list_runs(project=project, limit=_PAGE, token=token)
+                records += page.items
+                token = page.next_token
+                if token is None:
+                    break
+            yield [_recorded(store, record) for record in records]
+        finally:
+            store.close()
+    except StoreError as error:
+        raise RecordingError(str(error)) from error
+
+
+def all_spooled(root: Path) -> list[Recording]:
+    """Opens every recorded run at or below a directory: spools, and spool files compressed as `.spool.xz`.
+
+    Raises:
+        RecordingError: There is none.
+        OSError: One cannot be read.
+    """
+    if root.is_file():
+        return [spooled(root)]
+    found = [*spool_directories(root), *sorted(root.rglob(f"*{_COMPRESSED}"))]
+    if not found:
+        raise RecordingError(f"{root} holds no recorded run: there is no {SUFFIX} or {_COMPRESSED} file at or below it")
+    return [spooled(path) for path in found]
+
+
 def _recorded(store: Store, record: RunRecord) -> Recording:
     entries = (
         Entry(f"position {entry.position}", entry.body, by_service=entry.sequence is None)
@@ -130,13 +182,29 @@ def _segments(path: Path) -> list[Path]:
 def _read(segments: list[Path]) -> Iterator[Entry]:
     for path in segments:
         start = 0
-        for end, payload in read_segment(path):
-            place = f"{path} at byte {start}"
-            if isinstance(payload, Damage):
-                yield Entry(place, None, damage=payload.what)
-            else:
-                yield Entry(place, payload)
-            start = end
+        with _plain(path) as readable:
+            for end, payload in read_segment(readable):
+                place = f"{path} at byte {start}"
+                if isinstance(payload, Damage):
+                    yield Entry(place, None, damage=payload.what)
+                else:
+                    yield Entry(place, payload)
+                start = end
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[Path]:
+    """The file as it is read: itself, or what a compressed one holds."""
+    if not path.name.endswith(_COMPRESSED):
+        yield path
+        return
+    with NamedTemporaryFile(suffix=SUFFIX) as plain:
+        try:
+            plain.write(lzma.decompress(path.read_bytes()))
+        except lzma.LZMAError as error:
+            raise RecordingError(f"{path} is damaged: {error}; copy it anew") from error
+        plain.flush()
+        yield Path(plain.name)
 
 
 def _logged(segments: list[Path]) -> Iterator[Entry]:

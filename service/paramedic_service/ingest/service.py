@@ -31,7 +31,7 @@ from paramedic_service.ingest.subscriptions import FindingChange, Subscription, 
 from paramedic_service.ingest.validation import parse, peek_sequence, validate
 from paramedic_service.ingest.watchdog import silence
 from paramedic_service.instruments import Instruments
-from paramedic_service.rules.rulebooks import read_rulebooks
+from paramedic_service.rules.rulebooks import DEFAULT_RULEBOOKS, Rulebooks
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.records import LogRecord, RunKey
@@ -53,19 +53,22 @@ class IngestService:
         settings: Limits and times.
         instruments: Where everything is counted.
         clock: Service clock, seconds since the Unix epoch.
-
-    Raises:
-        RulesFileError: The file of parameters that the settings name cannot be used.
+        rulebooks: What runs are judged by.
     """
 
     def __init__(
-        self, store: Store, settings: Settings, instruments: Instruments, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        settings: Settings,
+        instruments: Instruments,
+        clock: Callable[[], float] = time.time,
+        rulebooks: Rulebooks = DEFAULT_RULEBOOKS,
     ) -> None:
         self._store = store
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
-        self._rulebooks = read_rulebooks(settings.rules_file)
+        self._rulebooks = rulebooks
         self._sessions: set[Session] = set()
         self._subscriptions = Subscriptions()
         self._checkpointer = Checkpointer(store, instruments, clock)

@@ -69,3 +69,34 @@ def test_without_the_service_extra_the_command_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "paramedic: typer is not installed; run: pip install 'paramedic[service]'\n"
+
+
+def test_rules_are_shown_with_the_parameters_of_a_project(invoke, tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text("[rules.divergence]\nratio = 3\n\n[projects.digits.rules.divergence]\nratio = 7\n")
+
+    def ratio(*arguments):
+        told = json.loads(invoke("rules", "--json", "--rules-file", str(file), *arguments).stdout)["rules"]
+        [divergence] = [rule for rule in told if rule["id"] == "divergence"]
+        return {each["name"]: each["value"] for each in divergence["parameters"]}["ratio"]
+
+    assert (ratio(), ratio("--project", "digits"), ratio("--project", "words")) == (3, 7, 3)
+
+
+def test_parameters_are_listed_with_meaning_and_source(invoke):
+    told = invoke("rules", "--parameters").stdout
+    for rule in RULES:
+        for parameter in rule.parameters:
+            assert f"{rule.id}.{parameter.name}" in told
+            assert parameter.meaning in told
+    assert "TheDeepChecker" in told
+
+
+def test_a_file_of_parameters_that_makes_no_sense_is_one_line(invoke, tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text("[rules.nothing]\nratio = 3\n")
+    for command in (["rules"], ["serve"], ["replay", str(tmp_path)]):
+        result = invoke(*command, "--rules-file", str(file))
+        assert result.exit_code == 2
+        assert "there is no rule 'nothing'" in result.stderr
+        assert result.stderr.count("\n") == 1

@@ -127,6 +127,7 @@ def _follow(service: connection.Service, feed: FindingFeed, trainings: Sequence[
                 if finding.rule not in each.found:
                     each.take(finding)
                     display.finding(finding)
+            each.explain(service)
 
 
 def _settled(training: Training) -> bool:
@@ -152,6 +153,7 @@ def _document(trainings: Sequence[Training]) -> dict[str, Any]:
                 "expected_any_of": list(each.expectation.any_of),
                 "found": each.found,
                 "found_at": each.verdict.found_at,
+                "cause": each.cause or None,
                 "missing": list(each.verdict.missing),
                 "surplus": list(each.verdict.surplus),
                 "complaints": each.complaints,

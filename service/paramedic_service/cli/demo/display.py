@@ -66,7 +66,9 @@ def show_scrape(console: Console, exposition: str, trainings: Sequence[Training]
 
 def show_verdicts(console: Console, trainings: Sequence[Training]) -> None:
     """Shows one table with a line a training."""
-    table = Table("training", "expected", "found", "verdict", "found at step", title="Paramedic's findings")
+    table = Table(
+        "training", "expected", "found", "at step", "most likely cause", "verdict", title="Paramedic's findings"
+    )
     for training in trainings:
         verdict = training.verdict
         found = sorted(verdict.found, key=lambda rule: verdict.found[rule])
@@ -74,8 +76,9 @@ def show_verdicts(console: Console, trainings: Sequence[Training]) -> None:
             training.name,
             training.expectation.fault,
             "\n".join(found) or "nothing",
-            Text("not as expected", style="bold red") if training.complaints else Text("as expected", style="green"),
             "-" if verdict.found_at is None else str(verdict.found_at),
+            printable(training.cause) or "-",
+            Text("not as expected", style="bold red") if training.complaints else Text("as expected", style="green"),
         )
     console.print()
     console.print(table)

@@ -27,6 +27,7 @@ class Training:
         loss: At that step.
         ended: Whether the service knows that the run ended.
         found: Step at which each rule's finding first opened, by rule.
+        cause: Title of the most likely cause of its worst incident; empty when there is none.
     """
 
     expectation: Expectation
@@ -37,6 +38,7 @@ class Training:
     loss: float | None = None
     ended: bool = False
     found: dict[str, int] = field(default_factory=dict)
+    cause: str = ""
 
     @property
     def name(self) -> str:
@@ -64,6 +66,12 @@ class Training:
     def take(self, finding: Finding) -> None:
         """Remembers a finding on the run."""
         self.found.setdefault(finding.rule, finding.opened_step)
+
+    def explain(self, service: Service) -> None:
+        """Asks the service for the cause of what was found."""
+        request = diagnosis_pb2.ListIncidentsRequest(project=PROJECT, run_id=self.run.id)
+        causes = [incident.causes[0].title for incident in service.incidents(request) if incident.causes]
+        self.cause = causes[0] if causes else ""
 
     def refresh(self, service: Service, run: run_pb2.Run) -> None:
         """Asks the service for the state of the run."""
