@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONSTRAINTS := .ci/constraints.txt
 
-.PHONY: demo test bench lint format stubs constraints
+.PHONY: demo test bench corpus lint format stubs constraints
 
 demo: $(READY)
 	$(BIN)/paramedic demo
@@ -16,6 +16,10 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/all.py
+
+# How well the rules diagnose the recorded trainings; rewrites the table in README.md.
+corpus: $(READY)
+	cd tests && ../$(BIN)/python -m corpus.report --readme
 
 lint: $(READY)
 	$(BIN)/ruff check .
