@@ -60,11 +60,11 @@ def test_information_is_no_incident_beside_something_worse() -> None:
 
 
 def test_what_opened_first_weighs_more() -> None:
-    first, second = finding("dead_units", 10), finding("saturated_units", 300)
-    early = incidents(first, second)[0].causes
-    late = incidents(finding("dead_units", 300), finding("saturated_units", 10))[0].causes
-    assert early[0].id == "dead_units"
-    assert late[0].id == "saturated_units"
+    def score(opened: int) -> float:
+        found = incidents(finding("dead_units", opened), finding("vanishing_gradient", 100))
+        return next(cause.score for each in found for cause in each.causes if cause.id == "dead_units")
+
+    assert score(10) > score(300)
 
 
 def test_an_incident_whose_findings_are_all_resolved_is_closed_and_less_certain() -> None:
