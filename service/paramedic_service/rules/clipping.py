@@ -27,6 +27,7 @@ CLIPPING_SATURATED = RuleDeclaration(
     parameters=(
         Parameter("share", 0.5, "rows of a window in which clipping is active"),
         Parameter("excess", 10.0, "norm over the bound in these rows", unit="ratio"),
+        Parameter("first", 32, "rows before the first judgement: a loss needs some to fall", unit="steps"),
         Parameter("patience", 2, "windows in a row", unit="checks"),
         Parameter("resolve_after", 2, "other windows in a row that resolve it", unit="checks"),
     ),
@@ -86,8 +87,8 @@ class ClippingMonitor(Monitor[ClippingState]):
             if complete:
                 row = int(rows[stop - 1])
                 window, state.excess = np.concatenate(state.excess), []
-                stuck = bool(losses.standing(rows[stop - 1 : stop]).stuck[0])
                 condition, step = self[CLIPPING_SATURATED], int(batch.steps[row])
+                stuck = state.rows >= condition.rule["first"] and losses.standing(rows[stop - 1 : stop]).stuck[0]
                 condition.judged(changes, row, step, judge(condition.rule, window, step) if stuck else None)
             start = stop
 

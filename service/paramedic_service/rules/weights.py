@@ -31,6 +31,7 @@ UPDATE_RATIO = RuleDeclaration(
             unit="ratio",
         ),
         Parameter("highest", 0.1, "update over weights, of any kernel", "TheDeepChecker", "ratio"),
+        Parameter("first", 32, "rows before the first judgement: a loss needs some to fall", unit="steps"),
         Parameter("patience", 2, "windows in a row", unit="checks"),
         _RESOLVE,
     ),

@@ -136,17 +136,17 @@ class WeightMonitor(Monitor[WeightState]):
         failing = worse and not bool(standing.converged[0])
         for rule, verdict in (
             (weights.UPDATE_RATIO, self._ratio(window, step, stuck, worse)),
-            (weights.UNCHANGED_TENSOR, self._unchanged(window, step)),
             (weights.WEIGHT_GROWTH, self._growth(window, step, worse)),
             (weights.EXPLODING_WEIGHTS, self._explosion(window, step, failing)),
             (weights.INITIAL_WEIGHTS, self._beginning(step) if stuck else None),
         ):
             self[rule].judged(changes, row, step, verdict)
+        self._unchanged(window, row, step, changes)
 
     def _ratio(self, window: Window, step: int, stuck: bool, worse: bool) -> Verdict | None:
-        if window.updates is None or not (stuck or worse):
-            return None
         rule = self[weights.UPDATE_RATIO].rule
+        if window.updates is None or not (stuck or worse) or self.state.history.rows < rule["first"]:
+            return None
         kernels = self._kernels[window.weights[self._kernels] > 0]  # false for NaN
         if window.gradients is not None:
             kernels = kernels[window.gradients[kernels] > 0]
@@ -166,12 +166,13 @@ class WeightMonitor(Monitor[WeightState]):
             (Evidence(UPDATE_NORM, step, ratio, "norm over that of the weights", tensor=name, threshold=bound),),
         )
 
-    def _unchanged(self, window: Window, step: int) -> Verdict | None:
+    def _unchanged(self, window: Window, row: int, step: int, changes: Changes) -> None:
         """Counts windows without a change by itself: the patience of this rule is a tensor's."""
         still = self.state.history.still
         if window.travelled is None or window.gradients is None or not np.isfinite(window.travelled).all():
-            return None
-        rule = self[weights.UNCHANGED_TENSOR].rule
+            return
+        condition = self[weights.UNCHANGED_TENSOR]
+        rule = condition.rule
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = window.travelled / window.weights
         quiet = (moved < rule["change"]) & (window.gradients > rule["gradient"] * window.gradients.max())
@@ -185,7 +186,7 @@ class WeightMonitor(Monitor[WeightState]):
             still[tensor.name] = still.get(tensor.name, 0) + 1
             if still[tensor.name] >= rule["patience"]:
                 guilty.append(column)
-        return self._named(
+        verdict = self._named(
             guilty,
             moved,
             rule["change"],
@@ -194,6 +195,10 @@ class WeightMonitor(Monitor[WeightState]):
             step,
             "{name}{others} has a gradient and has not changed up to step {step}.",
         )
+        if verdict is None:
+            condition.rested(changes, (row,), (step,))
+        else:
+            condition.violated(changes, row, step, lambda: verdict, patience=1)
 
     def _growth(self, window: Window, step: int, worse: bool) -> Verdict | None:
         history, rule = self.state.history, self[weights.WEIGHT_GROWTH].rule
