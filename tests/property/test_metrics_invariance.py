@@ -129,8 +129,8 @@ def thinned(training: Training, every: int, cuts: list[int]) -> list:
     for start, stop in spans(LENGTH, cuts):
         rows = rows_of(training, start, stop)
         index = np.arange(start, stop)
-        for name, offset in (("update_norm", 0), ("weight_norm", 0), ("learning_rate", 1)):
-            series = rows.scalars if name == "learning_rate" else rows.blocks
+        for name, offset in (("update_norm", 0), ("weight_norm", 0), ("learning_rate", 1), ("loss", 0)):
+            series = rows.scalars if name in rows.scalars else rows.blocks
             picked = np.flatnonzero(index % every == offset)
             if len(picked):
                 series[name] = type(series[name])(series[name].values[picked], picked)

@@ -67,7 +67,8 @@ class LearningMonitor(Monitor[LearningState]):
     def restart(self) -> None:
         """Begins again with the first losses."""
         state = self.state
-        state.first, state.seen, state.nothing, state.moved, state.highest_rate = [], 0, 0, False, 0.0
+        state.first, state.seen, state.nothing, state.moved = [], 0, 0, False
+        state.rate, state.highest_rate = None, 0.0
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Judges the losses and updates of a batch of rows."""

@@ -1,7 +1,7 @@
 """Runs the loss rules over a run's loss, and tells other rules how the loss stands."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,9 +9,12 @@ import numpy as np
 
 from paramedic_service.rules import loss
 from paramedic_service.rules.changes import Changes
+from paramedic_service.rules.condition import Condition
+from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.learning_onset import Onset, OnsetReader
 from paramedic_service.rules.loss_history import WINDOW, LossHistory
 from paramedic_service.rules.monitor import Monitor
+from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.standing import LossObservations, Span
 from paramedic_service.rules.telemetry import LOSS, Rows
 
@@ -39,6 +42,12 @@ class LossMonitor(Monitor[LossState]):
     rules = loss.RULES
     state_type = LossState
 
+    def __init__(self, rulebook: Rulebook, episodes: Mapping[str, Episode], state: LossState | None = None) -> None:
+        super().__init__(rulebook, episodes, state)
+        self._spike, self._nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
+        self._not_decreasing = self[loss.NOT_DECREASING]
+        self._window_rules = tuple((self[rule], judge) for rule, judge in loss.WINDOW_RULES)
+
     def restart(self) -> None:
         """Forgets the history: the new training may even have another loss."""
         self.state.history = LossHistory()
@@ -49,12 +58,14 @@ class LossMonitor(Monitor[LossState]):
         """Judges the losses of a batch of rows; what it returns lets other monitors ask how the loss stood."""
         column = batch.scalars.get(LOSS)
         before, history = self.state.seen_from, self.state.history
+        onset = None if self.state.onset.over else OnsetReader(self.state.onset, batch)
         if column is None or not len(column.values):
+            if onset is not None:
+                onset.advance(len(batch.steps) - 1, 0)
             return LossObservations(np.empty(0, np.int64), [], [], before, self._first((), ()))
         rows = np.arange(len(column.values)) if column.rows is None else column.rows
         places, values, steps = rows.tolist(), column.values.tolist(), batch.steps[rows].tolist()
         finite = bool(np.isfinite(column.values).all())
-        onset = None if self.state.onset.over else OnsetReader(self.state.onset, batch)
         spans = []
         start = 0
         while start < len(values):
@@ -81,23 +92,23 @@ class LossMonitor(Monitor[LossState]):
     def _window(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], finite: bool, changes: Changes
     ) -> None:
-        spike, nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
-        limit = loss.spike_limit(spike.rule, self.state.history)
-        quiet = finite and spike.idle and nonfinite.idle and max(values) <= limit
+        history = self.state.history
+        limit = loss.spike_limit(self._spike.rule, history)
+        quiet = finite and self._spike.idle and self._nonfinite.idle and max(values) <= limit
         finite_values, calm = (values, values) if quiet else self._judge_each(rows, steps, values, limit, changes)
-        if self.state.history.add(finite_values, calm, len(values)):
-            for rule, judge in loss.WINDOW_RULES:
-                condition = self[rule]
-                condition.judged(changes, rows[-1], steps[-1], judge(condition.rule, self.state.history, steps[-1]))
-            idle = self[loss.NOT_DECREASING]
-            verdict = loss.not_decreasing(idle.rule, self.state.history, self.state.onset, steps[-1])
-            idle.judged(changes, rows[-1], steps[-1], verdict)
+        if history.add(finite_values, calm, len(values)):
+            row, step = rows[-1], steps[-1]
+            for condition, judge in self._window_rules:
+                _judge(condition, changes, row, step, judge(condition.rule, history, step))
+            condition = self._not_decreasing
+            verdict = loss.not_decreasing(condition.rule, history, self.state.onset, step)
+            _judge(condition, changes, row, step, verdict)
 
     def _judge_each(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], limit: float, changes: Changes
     ) -> tuple[list[float], list[float]]:
         """Applies the rules on single losses; returns those that are finite, and those of them that are no spike."""
-        spike, nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
+        spike, nonfinite = self._spike, self._nonfinite
         finite, calm = [], []
         for row, step, value in zip(rows, steps, values, strict=True):
             if not math.isfinite(value):
@@ -111,3 +122,8 @@ class LossMonitor(Monitor[LossState]):
                 calm.append(value)
                 spike.rested(changes, (row,), (step,))
         return finite, calm
+
+
+def _judge(condition: Condition, changes: Changes, row: int, step: int, verdict: Verdict | None) -> None:
+    if verdict is not None or not condition.idle:
+        condition.judged(changes, row, step, verdict)
