@@ -132,7 +132,9 @@ class WeightMonitor(Monitor[WeightState]):
     def _judge_window(self, window: Window, row: int, step: int, losses: LossObservations, changes: Changes) -> None:
         """Applies the rules on whole windows, at the row that completes one."""
         standing = losses.standing(np.array([row]))
-        stuck, worse = bool(standing.stuck[0]), bool(standing.worse[0])
+        stuck = bool(standing.stuck[0])
+        # One loss above the mean of its like says little; where the loss is stuck it may as well lie below.
+        worse = stuck or bool(standing.worse[0])
         failing = worse and not bool(standing.converged[0])
         for rule, verdict in (
             (weights.UPDATE_RATIO, self._ratio(window, step, stuck, worse)),
@@ -145,7 +147,7 @@ class WeightMonitor(Monitor[WeightState]):
 
     def _ratio(self, window: Window, step: int, stuck: bool, worse: bool) -> Verdict | None:
         rule = self[weights.UPDATE_RATIO].rule
-        if window.updates is None or not (stuck or worse) or self.state.history.rows < rule["first"]:
+        if window.updates is None or not worse or self.state.history.rows < rule["first"]:
             return None
         kernels = self._kernels[window.weights[self._kernels] > 0]  # false for NaN
         if window.gradients is not None:
@@ -176,7 +178,7 @@ class WeightMonitor(Monitor[WeightState]):
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = window.travelled / window.weights
         quiet = (moved < rule["change"]) & (window.gradients > rule["gradient"] * window.gradients.max())
-        if not (moved[np.isfinite(moved)] > 10 * rule["change"]).any():
+        if not (moved[self._kernels] > 10 * rule["change"]).any():
             quiet[:] = False  # the learning rate's doing, if anybody's
         guilty = []
         for column, tensor in enumerate(self._tensors):
