@@ -128,11 +128,20 @@ def _describe(model: Any, x: Any, y: Any, batch_size: int | None) -> RunDescript
     optimizers = list(optimizers_of(model).values())
     if optimizers:
         description.optimizer.CopyFrom(optimizer_config(optimizers[0]))
-    if batch_size is not None:
-        description.training.CopyFrom(TrainingConfig(batch_size=batch_size))
+    metrics = _metric_names(model)
+    if batch_size is not None or metrics:
+        description.training.CopyFrom(TrainingConfig(batch_size=batch_size, metrics=metrics))
     if x is not None:
         description.data.CopyFrom(data_profile(x, y))
     return description
+
+
+def _metric_names(model: Any) -> list[str]:
+    """Names of the metrics that a model was compiled with, as far as Keras keeps them before a fit."""
+    metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    flat = metrics.values() if isinstance(metrics, dict) else metrics if isinstance(metrics, list) else []
+    each = [metric for entry in flat for metric in (entry if isinstance(entry, list) else [entry])]
+    return [str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)) for metric in each if metric]
 
 
 def _grouped(abstentions: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 Depth multiplies Jacobians: without normalisation or residual connections that keep their product near one, signals and
 gradients fade or grow with every layer (Glorot and Bengio 2010; He et al. 2016). A vector of n units that are on or off
 has 2^n states, so fewer than log2(K) + 1 units are a bottleneck for K classes. Parameters far beyond the samples let a
-network memorise them; image networks live well with hundreds a sample, so the bound is in the thousands.
+network memorise them; image networks live well with hundreds a sample, and so does what is regularised with more.
 """
 
 import math
@@ -67,7 +67,7 @@ TOO_MANY_PARAMETERS = RuleDeclaration(
     summary="The model has far more parameters than there are samples, and nothing that regularises it.",
     requires=("model", "data profile"),
     parameters=(
-        Parameter("ratio", 1000, "trainable parameters a sample, embeddings apart", unit="parameters a sample"),
+        Parameter("ratio", 500, "trainable parameters a sample, embeddings apart", unit="parameters a sample"),
         Parameter("smallest", 100_000, "parameters that are never too many", unit="parameters"),
     ),
     remedies=(
@@ -135,7 +135,7 @@ def too_few_units(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
             recurrent = hidden.kind in RECURRENT
             bound = max(needed, rule["recurrent"]) if recurrent else needed
             units = hidden.units
-            if units is None or units >= bound or hidden.frozen or (decodes and not recurrent):
+            if units is None or units >= bound or hidden.frozen or (decodes and units > 1 and not recurrent):
                 continue
             task = f"{classes} classes" if name not in REGRESSION else "a regression"
             return Verdict(

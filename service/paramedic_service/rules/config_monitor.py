@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paramedic_service.rules import activations_between as activations
-from paramedic_service.rules import capacity, optimisation, output_layer, recurrent_layers, regularisation, structure
+from paramedic_service.rules import (
+    capacity,
+    initialisers,
+    optimisation,
+    output_layer,
+    recurrent_layers,
+    regularisation,
+    structure,
+)
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.description import Description
@@ -33,7 +41,9 @@ JUDGES: tuple[tuple[RuleDeclaration, Judge], ...] = (
     (optimisation.OPTIMIZER_CHOICE, optimisation.optimizer_choice),
     (optimisation.ADAM_EPSILON, optimisation.adam_epsilon),
     (optimisation.BATCH_SIZE, optimisation.batch_size),
-    (structure.CONSTANT_INITIALISER, structure.constant_initialiser),
+    (initialisers.CONSTANT_INITIALISER, initialisers.constant_initialiser),
+    (initialisers.INITIALISER_SCALE, initialisers.initialiser_scale),
+    (initialisers.NEGATIVE_BIAS, initialisers.negative_bias),
     (structure.SKIPPING_STRIDE, structure.skipping_stride),
     (structure.NOTHING_TRAINABLE, structure.nothing_trainable),
     (structure.SELU_INITIALISER, structure.selu_initialiser),

@@ -182,7 +182,8 @@ def constant_feature(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
 def integer_input(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     """Judges arrays of an integer type that no embedding receives; images are another matter."""
     for array in _quantities(facts):
-        whole = array.dtype.startswith(("int", "uint")) and len(array.shape) in (2, 3)
+        # Bytes are pixels.
+        whole = array.dtype.startswith(("int", "uint")) and array.dtype != "uint8" and len(array.shape) in (2, 3)
         if whole and array.highest is not None and array.highest > rule["highest"]:
             head = sensitive_heads(facts)[0]
             return Verdict(

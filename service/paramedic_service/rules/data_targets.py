@@ -13,6 +13,7 @@ from paramedic_service.rules.facts import Facts, Output, fact
 from paramedic_service.rules.finding import Severity
 from paramedic_service.rules.layer_kinds import WEIGHTED, number
 from paramedic_service.rules.losses import BINARY, REGRESSION, SPARSE, canonical, classifies
+from paramedic_service.rules.output_layer import signs
 
 CLASS_IMBALANCE = RuleDeclaration(
     id="class_imbalance",
@@ -120,6 +121,8 @@ def target_scale(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
             continue
         if target is None or target.lowest is None or target.highest is None or target.encoding == "one_hot":
             continue
+        if output.activation == "softmax" and target.encoding != "continuous":
+            continue  # labels: then it is the loss that does not fit
         margin = rule["margin"] * (target.highest - target.lowest)
         for value, bound, beyond in (
             (target.lowest, reach[0], reach[0] - target.lowest),
@@ -144,7 +147,7 @@ def label_range(_: RuleDeclaration, facts: Facts) -> Verdict | None:
         name = canonical(output.loss.name)
         if name in SPARSE and target.encoding in ("integer", "binary"):
             verdict = _beyond_units(output, target.lowest, target.highest)
-        elif name in BINARY and target.encoding in ("integer", "binary") and output.units == 1:
+        elif name in BINARY and output.units == 1 and (target.encoding in ("integer", "binary") or signs(target)):
             verdict = _not_binary(target.lowest, target.highest, len([c for c in target.class_counts if c]))
         else:
             continue

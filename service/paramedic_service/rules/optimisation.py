@@ -28,6 +28,7 @@ LEARNING_RATE_RANGE = RuleDeclaration(
         Parameter("sgd_highest", 1.0, "of SGD", "Bengio 2012"),
         Parameter("lion_highest", 0.005, "of Lion, whose steps are signs", "Chen et al. 2023; margin ours"),
         Parameter("adadelta_lowest", 0.005, "of Adadelta, which was published with 1", "Zeiler 2012; margin ours"),
+        Parameter("adagrad_lowest", 0.005, "of Adagrad; Keras's default, 0.001, is a tenth of the usual", "Keras"),
         Parameter("adagrad_highest", 1.0, "of Adagrad and Ftrl, whose steps shrink", "Duchi et al. 2011; margin ours"),
         Parameter("frozen_lowest", 1e-7, "of any optimizer where layers are frozen", "UMLAUT"),
         Parameter("any_highest", 2.0, "of optimizers not named here"),
@@ -57,7 +58,10 @@ ADAM_EPSILON = RuleDeclaration(
     requires=("optimizer",),
     parameters=(
         Parameter("lowest", 1e-15, "below it a gradient of zero divides by zero in single precision"),
-        Parameter("highest", 1.0, "above it the optimizer is SGD with a tiny rate; 0.1 and 1 were used on ImageNet"),
+        Parameter(
+            "highest", 0.1, "of Adam and its kin: above it they are SGD with a tiny rate", "TensorFlow; margin ours"
+        ),
+        Parameter("rmsprop_highest", 1.0, "of RMSprop, with which Inception was trained", "Szegedy et al. 2016"),
     ),
     remedies=("Use epsilon=1e-7; up to 1e-3 where gradients are very noisy.",),
 )
@@ -112,7 +116,7 @@ def _range(rule: RuleDeclaration, name: str) -> tuple[float, float]:
         "sgd": (rule["sgd_lowest"], rule["sgd_highest"]),
         "lion": (rule["frozen_lowest"], rule["lion_highest"]),
         "adadelta": (rule["adadelta_lowest"], rule["any_highest"]),
-        "adagrad": (rule["sgd_lowest"], rule["adagrad_highest"]),
+        "adagrad": (rule["adagrad_lowest"], rule["adagrad_highest"]),
         "ftrl": (rule["sgd_lowest"], rule["adagrad_highest"]),
     }
     return ranges.get(name, (rule["frozen_lowest"], rule["any_highest"]))
@@ -142,10 +146,11 @@ def adam_epsilon(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     epsilon = number(optimizer.settings, "epsilon") if optimizer is not None else None
     if optimizer is None or optimizer.name not in _ADAPTIVE or epsilon is None:
         return None
-    if rule["lowest"] <= epsilon <= rule["highest"]:
+    highest = rule["rmsprop_highest" if optimizer.name == "rmsprop" else "highest"]
+    if rule["lowest"] <= epsilon <= highest:
         return None
-    what = "rules every step" if epsilon > rule["highest"] else "does not keep the division from zero"
-    bound = rule["highest"] if epsilon > rule["highest"] else rule["lowest"]
+    what = "rules every step" if epsilon > highest else "does not keep the division from zero"
+    bound = highest if epsilon > highest else rule["lowest"]
     return Verdict(
         f"epsilon={epsilon:g} of {optimizer.name} {what}; use 1e-7.",
         (fact("optimizer", epsilon, "epsilon", threshold=bound),),

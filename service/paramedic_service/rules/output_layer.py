@@ -124,7 +124,7 @@ def _binary(output: Output) -> str | None:
         if output.units != _columns(target):
             return f"{output.units} units for one-hot labels of {_columns(target)} classes; use {_advice(output)}."
         return f"classes exclude each other (one-hot labels), which binary_crossentropy ignores; use {_advice(output)}."
-    if target.encoding == "continuous" and _beyond_probabilities(target):
+    if target.encoding == "continuous" and _beyond_probabilities(target) and not signs(target):
         return f"binary_crossentropy is for labels in [0, 1] and targets reach {_range(target)}; use {_advice(output)}."
     return None
 
@@ -232,6 +232,11 @@ def class_count(target: ArrayProfile) -> int | None:
                 return len(target.class_counts) - (observed[0] == 1)
             return int(target.highest) + 1 if target.highest is not None else None
     return None
+
+
+def signs(target: ArrayProfile) -> bool:
+    """Whether targets are labels written as -1 and 1."""
+    return target.whole_share == 1 and target.lowest == -1 and target.highest == 1
 
 
 def _columns(target: ArrayProfile) -> int:

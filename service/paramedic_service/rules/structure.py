@@ -1,37 +1,23 @@
-"""Further structural faults: weights that begin alike, strides that skip, nothing to train.
+"""Further structural faults: strides that skip, nothing to train, SELU without what makes it normalise itself.
 
-Units that begin with the same weights receive the same gradients and stay the same unit for ever (Goodfellow et al.
-2016, section 8.4). A stride beyond the kernel leaves inputs that no weight ever sees. Both are checks of NeuraLint
-(Nikanjam et al. 2021); those of its checks that are matters of taste, such as filters that must grow and kernels that
-must not, accuse networks that train well, and are left out.
+A stride beyond the kernel leaves inputs that no weight ever sees. Those checks of NeuraLint (Nikanjam et al. 2021) that
+are matters of taste, such as filters that must grow and kernels that must not, accuse networks that train well, and are
+left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from paramedic_service.rules.declaration import RuleDeclaration
-from paramedic_service.rules.description import Layer
 from paramedic_service.rules.episode import Verdict
 from paramedic_service.rules.facts import Facts, fact
 from paramedic_service.rules.finding import Severity
 from paramedic_service.rules.layer_kinds import (
     CONVOLUTIONS,
     DENSE,
-    RECURRENT,
     TRANSPOSED,
     activation,
     class_name,
-    number,
-)
-
-CONSTANT_INITIALISER = RuleDeclaration(
-    id="constant_initialiser",
-    family="config",
-    severity=Severity.CRITICAL,
-    summary="All weights of a hidden kernel begin alike, so that its units stay alike.",
-    requires=("model",),
-    parameters=(),
-    remedies=("Use kernel_initializer='glorot_uniform', or 'he_normal' with ReLU.",),
 )
 
 SKIPPING_STRIDE = RuleDeclaration(
@@ -63,36 +49,6 @@ SELU_INITIALISER = RuleDeclaration(
     parameters=(),
     remedies=("Use kernel_initializer='lecun_normal', and AlphaDropout in place of Dropout.",),
 )
-
-_CONSTANT = {"zeros": 0.0, "ones": 1.0, "constant": None}
-
-
-def constant_initialiser(_: RuleDeclaration, facts: Facts) -> Verdict | None:
-    """Judges the kernels of hidden layers; a single layer, and the last one, learn from equal weights too."""
-    graph = facts.graph
-    ends = {output.layer.name for output in facts.outputs} | {layer.name for layer in graph.ends}
-    for layer in graph.layers:
-        name = class_name(layer.settings, "kernel_initializer")
-        alike = name.lower() in _CONSTANT and layer.kind in DENSE | CONVOLUTIONS | RECURRENT
-        if not alike or layer.frozen or (layer.units or 2) < 2 or not graph.known or layer.name in ends:
-            continue
-        # Zero layers in front of a sum are how residual and adapter branches begin as the identity.
-        if any(len(graph.feeding(user)) > 1 for user in graph.fed_by(layer)):
-            continue
-        return Verdict(
-            f"All weights of {layer.name} begin as {_value(layer, name)}; use kernel_initializer='glorot_uniform'.",
-            (fact("model", layer.units or 0, "units that begin alike", layer.name),),
-        )
-    return None
-
-
-def _value(layer: Layer, name: str) -> str:
-    initialiser = layer.settings.get("kernel_initializer")
-    config: Any = initialiser.get("config") if isinstance(initialiser, Mapping) else None
-    value = _CONSTANT[name.lower()]
-    if value is None and isinstance(config, Mapping):
-        value = number(config, "value")
-    return "the same constant" if value is None else f"{value:g}"
 
 
 def skipping_stride(_: RuleDeclaration, facts: Facts) -> Verdict | None:
