@@ -46,6 +46,7 @@ class RowBuffer:
     Attributes:
         lock: Guards everything here; held across a fork.
         last_step: Highest step taken; None before the first.
+        probed_layers: Columns of layer blocks; 0 before they are described.
     """
 
     def __init__(self, drops: Drops, wake: Callable[[], None], limit: int = 16 * 1024 * 1024) -> None:
@@ -58,6 +59,7 @@ class RowBuffer:
         """
         self.lock = threading.RLock()  # a signal handler may call log() while log() holds it
         self.last_step: int | None = None
+        self.probed_layers = 0
         self._drops = drops
         self._wake = wake
         self._limit = limit
@@ -120,12 +122,14 @@ class RowBuffer:
         self._wake()
 
     def put(self, message: Message) -> None:
-        """Takes a message, in order with the rows. A description's tensor table holds for the rows that follow."""
+        """Takes a message, in order with the rows. The tables of a description hold for the rows that follow."""
         size = message.ByteSize()
         with self.lock:
             self._close_chunk()
             if isinstance(message, RunDescription) and message.tensors:
                 self._set_table([tensor.name for tensor in message.tensors])
+            if isinstance(message, RunDescription) and message.probed_layers:
+                self.probed_layers = len(message.probed_layers)
             self._enqueue(message, size, 0)
 
     def refuse_norms(self) -> None:

@@ -6,7 +6,7 @@ is left to the protobuf library: serialized messages concatenate, so the two mix
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,12 +15,14 @@ import numpy.typing as npt
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.telemetry_pb2 import (
     FinishRun,
+    LayerBlock,
     RegisterRun,
     RunEvent,
     ScalarColumn,
     StepBatch,
     StreamTelemetryRequest,
     TensorBlock,
+    TimeBlock,
 )
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -38,7 +40,10 @@ _BATCH = b"\x22"  # StreamTelemetryRequest.batch
 _TIMES = b"\x12"  # StepBatch.times
 _SCALARS = b"\x1a"  # StepBatch.scalars
 _TENSORS = b"\x22"  # StepBatch.tensors
-_VALUES = b"\x12"  # ScalarColumn.values and TensorBlock.values
+_LAYERS = b"\x2a"  # StepBatch.layers
+_PATHS = b"\x32"  # StepBatch.paths
+_VALUES = b"\x12"  # ScalarColumn.values, TensorBlock.values and LayerBlock.values
+_PATH_VALUES = b"\x1a"  # TimeBlock.values
 
 # Upper bounds of what is not numbers, bytes: tags and lengths, and the worst varint of a step or a row index.
 _OVERHEAD = 64
@@ -54,8 +59,16 @@ class Scalar(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One per-tensor signal: values float32 [m, tensors]; rows uint32 [m], or None when every row has them."""
+    """One signal of every tensor or probed layer: values float32 [m, columns]; rows uint32 [m], or None: every row."""
 
+    values: Floats
+    rows: Indices | None = None
+
+
+class Path(NamedTuple):
+    """The gradient's path through one recurrent layer: time steps uint32 [t]; values float32 [m, t]; rows likewise."""
+
+    time_steps: Indices
     values: Floats
     rows: Indices | None = None
 
@@ -69,18 +82,27 @@ class Columns:
         times: float64 [n], seconds since the Unix epoch.
         scalars: By signal name.
         blocks: By number of the signal in `TensorSignal`.
+        layers: By number of the signal in `LayerSignal`.
+        paths: By recurrent layer.
     """
 
     steps: Integers
     times: Doubles
     scalars: Mapping[str, Scalar] = field(default_factory=dict)
     blocks: Mapping[int, Block] = field(default_factory=dict)
+    layers: Mapping[int, Block] = field(default_factory=dict)
+    paths: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
         """Memory of all arrays, bytes."""
         size = self.steps.nbytes + self.times.nbytes
-        columns: list[Scalar | Block] = [*self.scalars.values(), *self.blocks.values()]
+        columns: list[Scalar | Block | Path] = [
+            *self.scalars.values(),
+            *self.blocks.values(),
+            *self.layers.values(),
+            *self.paths.values(),
+        ]
         for column in columns:
             size += column.values.nbytes + (0 if column.rows is None else column.rows.nbytes)
         return size
@@ -110,6 +132,14 @@ def encode_batch(columns: Columns) -> bytes:
     for signal, block in columns.blocks.items():
         small = TensorBlock(signal=signal, rows=_row_list(block.rows)).SerializeToString()  # type: ignore[arg-type]
         _embed(parts, _TENSORS, [small, *_packed(_VALUES, block.values, "<f4")])
+    for signal, block in columns.layers.items():
+        small = LayerBlock(signal=signal, rows=_row_list(block.rows)).SerializeToString()  # type: ignore[arg-type]
+        _embed(parts, _LAYERS, [small, *_packed(_VALUES, block.values, "<f4")])
+    for layer, path in columns.paths.items():
+        small = TimeBlock(
+            layer=layer, time_steps=path.time_steps.tolist(), rows=_row_list(path.rows)
+        ).SerializeToString()
+        _embed(parts, _PATHS, [small, *_packed(_PATH_VALUES, path.values, "<f4")])
     request: list[bytes | memoryview] = []
     _embed(request, _BATCH, parts)
     return b"".join(request)
@@ -151,13 +181,15 @@ def size_bound(columns: Columns) -> int:
     size = _OVERHEAD + len(columns.steps) * (_STEP_BYTES + 8)
     for name, scalar in columns.scalars.items():
         size += _OVERHEAD + 4 * len(name) + _column_bound(scalar)
-    for block in columns.blocks.values():
+    for block in [*columns.blocks.values(), *columns.layers.values()]:
         size += _OVERHEAD + _column_bound(block)
+    for layer, path in columns.paths.items():
+        size += _OVERHEAD + 4 * len(layer) + len(path.time_steps) * _ROW_INDEX_BYTES + _column_bound(path)
     return size
 
 
 def split(columns: Columns, limit: int = MAX_REQUEST_BYTES) -> Iterator[Columns]:
-    """Yields the same rows in pieces whose encoding fits the limit: by rows, and where one row is too large, by block.
+    """Yields the same rows in pieces whose encoding fits the limit: by rows, and where one row is too large, by column.
 
     What no piece can hold is yielded as it is; the caller finds it by `size_bound` and gives it up.
     """
@@ -167,31 +199,45 @@ def split(columns: Columns, limit: int = MAX_REQUEST_BYTES) -> Iterator[Columns]
         middle = len(columns.steps) // 2
         yield from split(select(columns, 0, middle), limit)
         yield from split(select(columns, middle, len(columns.steps)), limit)
-    elif columns.scalars and columns.blocks:
-        yield from split(Columns(columns.steps, columns.times, columns.scalars), limit)
-        yield from split(Columns(columns.steps, columns.times, {}, columns.blocks), limit)
-    elif len(columns.blocks) > 1:
-        for signal, block in columns.blocks.items():
-            yield Columns(columns.steps, columns.times, {}, {signal: block})
-    elif len(columns.scalars) > 1:
-        names = list(columns.scalars)
-        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
-            yield from split(
-                Columns(columns.steps, columns.times, {name: columns.scalars[name] for name in half}), limit
-            )
     else:
-        yield columns
+        pieces = _halves(columns)
+        if len(pieces) < 2:
+            yield columns
+            return
+        for piece in pieces:
+            yield from split(piece, limit)
+
+
+def _halves(columns: Columns) -> list[Columns]:
+    """Cuts the signals of rows in two, the scalars from the others first; a single signal stays whole."""
+    kinds = ("scalars", "blocks", "layers", "paths")
+    signals = [(kind, name, column) for kind in kinds for name, column in getattr(columns, kind).items()]
+    scalars = len(columns.scalars)
+    middle = scalars if scalars < len(signals) else len(signals) // 2
+    middle = middle or len(signals) // 2
+    return [
+        replace(columns, **{kind: {name: column for of, name, column in half if of == kind} for kind in kinds})
+        for half in (signals[:middle], signals[middle:])
+        if half
+    ]
 
 
 def select(columns: Columns, start: int, stop: int) -> Columns:
     """Returns the rows from start up to stop, as views."""
     scalars = {name: Scalar(*_select(*scalar, start, stop)) for name, scalar in columns.scalars.items()}
     blocks = {signal: Block(*_select(*block, start, stop)) for signal, block in columns.blocks.items()}
+    layers = {signal: Block(*_select(*block, start, stop)) for signal, block in columns.layers.items()}
+    paths = {
+        layer: Path(path.time_steps, *_select(path.values, path.rows, start, stop))
+        for layer, path in columns.paths.items()
+    }
     return Columns(
         columns.steps[start:stop],
         columns.times[start:stop],
         {name: scalar for name, scalar in scalars.items() if len(scalar.values)},
         {signal: block for signal, block in blocks.items() if len(block.values)},
+        {signal: block for signal, block in layers.items() if len(block.values)},
+        {layer: path for layer, path in paths.items() if len(path.values)},
     )
 
 
@@ -204,7 +250,7 @@ def _select(values: npt.NDArray[Any], rows: Indices | None, start: int, stop: in
     return values[first:last], None if len(chosen) == stop - start else chosen
 
 
-def _column_bound(column: Scalar | Block) -> int:
+def _column_bound(column: Scalar | Block | Path) -> int:
     rows = 0 if column.rows is None else len(column.rows) * _ROW_INDEX_BYTES
     return column.values.nbytes + rows
 

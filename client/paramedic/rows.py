@@ -9,24 +9,50 @@ import numpy.typing as npt
 
 from paramedic.buffer import MAX_STEP, RowBuffer
 from paramedic.drops import Drops
-from paramedic.encoding import Block, Columns, Indices, Scalar
+from paramedic.encoding import Block, Columns, Indices, Path, Scalar
+from paramedic.names import table_problem
 from paramedic.v1.telemetry_pb2 import (
+    LAYER_SIGNAL_ACTIVATION_DEVIATION,
+    LAYER_SIGNAL_ACTIVATION_MEAN,
+    LAYER_SIGNAL_DEAD_SHARE,
+    LAYER_SIGNAL_SAMPLE_DEVIATION,
+    LAYER_SIGNAL_SATURATED_SHARE,
     TENSOR_SIGNAL_GRADIENT_NORM,
+    TENSOR_SIGNAL_GRADIENT_ZERO_SHARE,
     TENSOR_SIGNAL_UPDATE_NORM,
     TENSOR_SIGNAL_WEIGHT_NORM,
 )
 
 Given: TypeAlias = Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]]
+GivenPaths: TypeAlias = Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]]
+
+MAX_TIME_STEPS = 64
+MAX_PATHS = 64
 
 BLOCK_SIGNALS = {
     "gradient_norm": int(TENSOR_SIGNAL_GRADIENT_NORM),
     "weight_norm": int(TENSOR_SIGNAL_WEIGHT_NORM),
     "update_norm": int(TENSOR_SIGNAL_UPDATE_NORM),
+    "gradient_zero_share": int(TENSOR_SIGNAL_GRADIENT_ZERO_SHARE),
+}
+LAYER_SIGNALS = {
+    "activation_mean": int(LAYER_SIGNAL_ACTIVATION_MEAN),
+    "activation_deviation": int(LAYER_SIGNAL_ACTIVATION_DEVIATION),
+    "dead_share": int(LAYER_SIGNAL_DEAD_SHARE),
+    "saturated_share": int(LAYER_SIGNAL_SATURATED_SHARE),
+    "sample_deviation": int(LAYER_SIGNAL_SAMPLE_DEVIATION),
 }
 
 
 def checked_columns(
-    steps: npt.ArrayLike, times: npt.ArrayLike, scalars: Given, blocks: Given, buffer: RowBuffer, drops: Drops
+    steps: npt.ArrayLike,
+    times: npt.ArrayLike,
+    scalars: Given,
+    blocks: Given,
+    layers: Given,
+    paths: GivenPaths,
+    buffer: RowBuffer,
+    drops: Drops,
 ) -> Columns | None:
     """Copies what is consistent, and counts what is not.
 
@@ -35,7 +61,9 @@ def checked_columns(
         times: Seconds since the Unix epoch.
         scalars: By name.
         blocks: By name of the signal.
-        buffer: Knows the tensor table and the signals.
+        layers: By name of the signal.
+        paths: By name of the recurrent layer.
+        buffer: Knows the tables and the signals.
         drops: Where losses are counted.
 
     Returns:
@@ -75,12 +103,50 @@ def checked_columns(
             chosen_blocks[BLOCK_SIGNALS[name]] = block
         except Exception as error:
             drops.add("invalid_value", count, f"{name} is left out: {error}", str(name)[:40])
+    chosen_layers = {}
+    for name, given in layers.items():
+        try:
+            block = Block(*_column(given, np.float32, 2, count))
+            if block.values.shape[1] != buffer.probed_layers:
+                why = (
+                    f"{name} is left out: it has {block.values.shape[1]} layers, and {buffer.probed_layers} are probed"
+                )
+                drops.add("wrong_length", count, why, name)
+                continue
+            chosen_layers[LAYER_SIGNALS[name]] = block
+        except Exception as error:
+            drops.add("invalid_value", count, f"{name} is left out: {error}", str(name)[:40])
+    chosen_paths = {}
+    for name, path in paths.items():
+        try:
+            chosen_paths[name] = _path(name, *path, count)
+            if len(chosen_paths) > MAX_PATHS:
+                raise ValueError(f"expected at most {MAX_PATHS} recurrent layers")
+        except Exception as error:
+            chosen_paths.pop(name, None)
+            drops.add("invalid_value", count, f"the path through {name} is left out: {error}", str(name)[:40])
     return Columns(
         step_column,
         _clock(times, count),
         {name: scalar for name, scalar in chosen_scalars.items() if len(scalar.values)},
         {signal: block for signal, block in chosen_blocks.items() if len(block.values)},
+        {signal: block for signal, block in chosen_layers.items() if len(block.values)},
+        {name: path for name, path in chosen_paths.items() if len(path.values)},
     )
+
+
+def _path(name: str, time_steps: Any, values: Any, rows: Any, count: int) -> Path:
+    problem = table_problem([name])
+    if problem is not None:
+        raise ValueError(problem)
+    steps = np.array(time_steps)
+    ordered = steps.ndim == 1 and 1 <= len(steps) <= MAX_TIME_STEPS and steps.dtype.kind in "iu" and steps[0] == 0
+    if not ordered or (np.diff(steps.astype(np.int64)) <= 0).any():
+        raise ValueError(f"expected at most {MAX_TIME_STEPS} strictly increasing time steps from 0")
+    column, indices = _column((values, rows), np.float32, 2, count)
+    if column.shape[1] != len(steps):
+        raise ValueError(f"expected one value a time step = {len(steps)}, got {column.shape[1]}")
+    return Path(steps.astype(np.uint32), column, indices)
 
 
 def _column(

@@ -156,6 +156,8 @@ class Run:
         times: npt.ArrayLike,
         scalars: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]] | None = None,
         blocks: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]] | None = None,
+        layers: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike | None]] | None = None,
+        paths: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None]] | None = None,
     ) -> None:
         """Records many rows at once; arrays are copied.
 
@@ -164,13 +166,21 @@ class Run:
             times: Seconds since the Unix epoch, [n].
             scalars: By signal name: values [m], and the rows they belong to, integers [m], strictly increasing; None:
                 all n rows.
-            blocks: By signal ("gradient_norm", "weight_norm", "update_norm"): values [m, tensors], and rows likewise.
+            blocks: By signal ("gradient_norm", "weight_norm", "update_norm", "gradient_zero_share"): values
+                [m, tensors], and rows likewise.
+            layers: By signal ("activation_mean", "activation_deviation", "dead_share", "saturated_share",
+                "sample_deviation"): values [m, layers], one column for each of the `probed_layers` that were described,
+                and rows likewise.
+            paths: By recurrent layer: time steps [t], at most 64, strictly increasing from 0; values [m, t], the norm
+                of the loss's gradient by the layer's output at these time steps; and rows likewise.
         """
         if not self._open:
             self._refuse()
             return
         try:
-            columns = checked_columns(steps, times, scalars or {}, blocks or {}, self._buffer, self._drops)
+            columns = checked_columns(
+                steps, times, scalars or {}, blocks or {}, layers or {}, paths or {}, self._buffer, self._drops
+            )
             if columns is not None:
                 self._buffer.append_columns(columns)
         except Exception as error:
