@@ -1,5 +1,6 @@
 """Keras models, optimizers, losses and fits in neutral terms."""
 
+from paramedic.describe.keras.layers import named_layers
 from paramedic.describe.keras.losses import loss_configs
 from paramedic.describe.keras.model import model_config
 from paramedic.describe.keras.optimizers import optimizer_config, optimizers_of
@@ -13,6 +14,7 @@ __all__ = [
     "fit_arguments",
     "loss_configs",
     "model_config",
+    "named_layers",
     "optimizer_config",
     "optimizers_of",
     "tensor_table",

@@ -5,6 +5,9 @@ from typing import Any
 
 import keras
 
+MAX_NAME = 512
+"""Characters of a layer's name."""
+
 
 def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yields the path and the layer of every layer that is not itself a model, in forward order.
@@ -29,6 +32,13 @@ def _walk(model: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
             yield from _walk(layer, place, seen)
         else:
             yield place, layer
+
+
+def named_layers(model: Any) -> list[tuple[str, Any]]:
+    """Returns the layers that `walk` yields, each by the name that it has in a description of the model."""
+    placed = list(walk(model))
+    names = unique([path for path, _ in placed], MAX_NAME)
+    return [(name, layer) for name, (_, layer) in zip(names, placed, strict=True)]
 
 
 def unique(names: list[str], limit: int) -> list[str]:

@@ -21,11 +21,16 @@ class FitArguments:
         batch_size: Samples a step.
         samples: Training samples.
         validated: Whether validation data was given.
+        arrays: Inputs, targets and weights of all samples, as they were given; None where they can only be iterated
+            over.
+        first_batch: The same of the first batch, where it is known without iterating.
     """
 
     batch_size: int | None = None
     samples: int | None = None
     validated: bool = False
+    arrays: Any = None
+    first_batch: Any = None
 
 
 def fit_arguments(model: Any) -> FitArguments:
@@ -48,6 +53,8 @@ def fit_arguments(model: Any) -> FitArguments:
         batch_size=int(batch_size) if batch_size else None,
         samples=int(samples) if samples else None,
         validated=local.get("validation_data") is not None,
+        arrays=_unpacked(getattr(adapter, "_inputs", None)),
+        first_batch=_unpacked(next(iter(getattr(adapter, "_first_batches", None) or []), None)),
     )
 
 
@@ -103,6 +110,10 @@ def environment() -> Environment:
     known.framework_version = f"{keras.__version__} (tensorflow {tf.__version__})"
     known.devices.extend(device.name for device in tf.config.list_physical_devices() if device.device_type != "CPU")
     return known
+
+
+def _unpacked(data: Any) -> Any:
+    return keras.utils.unpack_x_y_sample_weight(data) if isinstance(data, tuple) else None
 
 
 def _fit_frame(model: Any) -> FrameType | None:

@@ -17,12 +17,17 @@ import paramedic
 from paramedic.describe.keras import optimizers_of
 from paramedic.findings import SEVERITIES
 from paramedic.integrations.keras.description import FitDescription
+from paramedic.integrations.keras.first_batch import FirstBatch
+from paramedic.integrations.keras.probe_batch import probe_batch
+from paramedic.integrations.keras.probes import Probed, Probes
 from paramedic.integrations.keras.recorder import Recorder, Traced
 from paramedic.run import FINISH_TIMEOUT, Run
+from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
 from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingBegan, TrainingEnded
 
 _LOG = logging.getLogger("paramedic")
+_Given: TypeAlias = dict[str, tuple[Any, Any]]
 _Arguments = ParamSpec("_Arguments")
 _Method: TypeAlias = Callable[Concatenate["Monitor", _Arguments], None]
 
@@ -84,6 +89,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         name: str | None = None,
         every: int = 64,
         stop_on: str | None = None,
+        probes: bool = True,
     ) -> None:
         """Prepares to monitor the fits it is given to.
 
@@ -95,6 +101,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             every: Steps between two fetches, at least 1. Slow steps are fetched once a second.
             stop_on: "critical", "warning" or "info": ends the training at the next step once there is an open finding
                 that is at least so severe. Omitted: only when the run was opened with a `stop_on` of its own.
+            probes: Whether to measure, every 50 steps or less often, what takes a pass of its own over a few samples:
+                activations, the gradient's path through time, and how much gradients differ between samples.
 
         Raises:
             ValueError: An argument makes no sense, or there is neither a run nor a project.
@@ -111,6 +119,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._name = name
         self._every = every
         self._stop_on = None if stop_on is None else SEVERITIES[stop_on]
+        self._probing = probes
+        self._probes: Probes | None = None
         self._recorder: Recorder | None = None
         self._description: FitDescription | None = None
         self._stand_in: Any = None
@@ -174,7 +184,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _install(self, model: Any) -> None:
         if self._recorder is None or not self._recorder.serves(model):
             capacity = self._every + model.steps_per_execution - 1
-            self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off)
+            first_batch = FirstBatch() if self._probing and not self._samples_known() else None
+            self._probes = None
+            self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off, first_batch)
         elif self._recorder.traced is not None:
             self._on_traced(self._recorder.traced)
         model.train_function = self._stand_in = functools.partial(self._train, self._recorder)
@@ -205,8 +217,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         now = time.time()
         self._times.append(now)
         steps = len(self._times) * recorder.model.steps_per_execution
-        if steps >= self._every or now - self._fetched_at >= _MAX_DELAY:
-            self._fetch()
+        due = self._probes is not None and self._probes.due(self._step + steps)
+        if due or steps >= self._every or now - self._fetched_at >= _MAX_DELAY:
+            self._fetch(probe=due)
         if self._should_stop():
             recorder.model.stop_training = True
 
@@ -230,6 +243,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._fitting = False
         atexit.unregister(self._at_exit)
         self._restore()
+        if self._probes is not None:
+            self._probes.end()
         if error is None:
             self._reporting.event(TrainingEnded(), self._step or None)
         if self._project is not None:
@@ -245,8 +260,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         with contextlib.suppress(Exception):
             self._leave(None)  # so that nobody takes the silence for a stalled training
 
-    def _fetch(self) -> None:
-        """Moves the steps on the device to the run; waits for the last of them."""
+    def _fetch(self, probe: bool = False) -> None:
+        """Moves the steps on the device to the run; waits for the last of them, and probes the model when asked to."""
         if self._recorder is None:
             return
         times, self._times = self._times, []
@@ -259,17 +274,76 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         executions = np.arange(recorded.count) // self._recorder.model.steps_per_execution
         clock = np.array([*times, self._fetched_at])[np.minimum(executions, len(times))]
         _last_steps[self._reporting] = self._step = self._step + recorded.count
-        blocks = {
+        blocks: _Given = {
             "gradient_norm": (recorded.gradient_norms, None),
             "weight_norm": (recorded.weight_norms, None),
             "update_norm": (recorded.update_norms, None),
         }
-        scalars = {name: (values, None) for name, values in recorded.scalars.items()}
-        self._reporting.log_rows(steps, clock, scalars, blocks if recorded.gradient_norms.size else {})
+        if not recorded.gradient_norms.size:
+            blocks = {}
+        scalars: _Given = {name: (values, None) for name, values in recorded.scalars.items()}
+        probed = self._probe() if probe else None
+        if probed is None:
+            self._reporting.log_rows(steps, clock, scalars, blocks)
+            return
+        last = [recorded.count - 1]
+        scalars |= {name: ([value], last) for name, value in probed.scalars.items()}
+        if blocks and probed.zero_shares is not None:
+            blocks["gradient_zero_share"] = ([probed.zero_shares], last)
+        layers = {name: ([values], last) for name, values in probed.layers.items()}
+        paths = {name: (places, [norms], last) for name, (places, norms) in probed.paths.items()}
+        self._reporting.log_rows(steps, clock, scalars, blocks, layers, paths)
+
+    def _probe(self) -> Probed | None:
+        """Measures what takes passes of their own. Where that fails, nothing is measured, and nothing else changes."""
+        probes, recorder, description = self._probes, self._recorder, self._description
+        assert probes is not None
+        assert recorder is not None
+        assert description is not None
+        try:
+            if not probes.ready and recorder.first_batch is not None:
+                samples = recorder.first_batch.read()
+                if samples is not None:
+                    x, y, weights = keras.utils.unpack_x_y_sample_weight(samples)
+                    self._reporting.describe(description.when_seen(x, y))
+                    probes.use(probe_batch(x, y, weights, None))
+            if probes.ready:
+                return probes.run(self._step)
+            _LOG.debug("there are no samples to probe the model with")
+        except Exception:
+            _LOG.debug("the model cannot be probed", exc_info=True)
+        self._probes = None
+        return None
+
+    def _samples_known(self) -> bool:
+        assert self._description is not None
+        arguments = self._description.arguments
+        return arguments.arrays is not None or arguments.first_batch is not None
 
     def _on_traced(self, traced: Traced) -> None:
         assert self._description is not None
         self._reporting.describe(self._description.when_traced(traced))
+        if self._probing and self._recorder is not None:
+            if self._probes is None:
+                self._probes = Probes(self._recorder.model, traced.variables, self._on_layers)
+            self._probes.begin(self._samples())
+
+    def _samples(self) -> Any:
+        """Samples to probe with; None when they cannot be had from the arguments of the fit."""
+        assert self._description is not None
+        arguments = self._description.arguments
+        given = arguments.arrays or arguments.first_batch
+        try:
+            with tf.init_scope():
+                if given is not None:
+                    x, y, weights = given
+                    return probe_batch(x, y, weights, arguments.batch_size)
+        except Exception:
+            _LOG.debug("the model cannot be probed with these inputs", exc_info=True)
+        return None
+
+    def _on_layers(self, names: list[str]) -> None:
+        self._reporting.describe(RunDescription(probed_layers=names))
 
     def _should_stop(self) -> bool:
         run = self._reporting

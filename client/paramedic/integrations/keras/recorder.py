@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from paramedic.describe.keras import array_profiles, optimizers_of, tensor_table
+from paramedic.integrations.keras.first_batch import FirstBatch
 from paramedic.integrations.keras.ring import Ring
 from paramedic.integrations.keras.taps import Measured, Taps
 from paramedic.v1.description_pb2 import DataProfile, Tensor
@@ -79,6 +80,7 @@ class Recorder:
         capacity: int,
         on_traced: Callable[[Traced], None],
         on_problem: Callable[[Exception], None],
+        first_batch: FirstBatch | None = None,
     ) -> None:
         """Builds the function; it is traced when it is first called.
 
@@ -87,8 +89,10 @@ class Recorder:
             capacity: Steps that can be recorded between two fetches.
             on_traced: Told once what the steps consist of, before the first of them runs.
             on_problem: Told of what goes wrong in here, which the training never sees.
+            first_batch: Keeps the first batch; None where nobody needs it.
         """
         self.model = model
+        self.first_batch = first_batch
         self.plain = model.train_function
         self.traced: Traced | None = None
         self._capacity = capacity
@@ -140,6 +144,8 @@ class Recorder:
         logs = self._train_step(data)
         try:
             self._record(self._taps.measured, logs if isinstance(logs, Mapping) else {}, data)
+            if self.first_batch is not None:
+                self.first_batch.record(data)
         except Exception as problem:
             self._on_problem(problem)
         return logs

@@ -1,0 +1,176 @@
+"""Probes: what a training cannot tell of itself as it goes, measured beside it on samples that stay the same."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from paramedic.integrations.keras.activations import SIGNALS
+from paramedic.integrations.keras.harmless import harmless
+from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
+from paramedic.integrations.keras.schedule import Schedule
+from paramedic.integrations.keras.through_time import reported
+
+_LOG = logging.getLogger("paramedic")
+
+SHARE = 0.01
+"""Of the training's time that each kind of probe may take."""
+
+ALLOWANCE = 0.5
+"""Seconds that each kind of probe may take besides."""
+
+
+@dataclass(slots=True)
+class Probed:
+    """What was measured after one step; each as one row of `Run.log_rows`.
+
+    Attributes:
+        scalars: By signal.
+        zero_shares: float32 [variables]; None when not measured.
+        layers: float32 [layers] by signal.
+        paths: Time steps and norms by recurrent layer.
+    """
+
+    scalars: dict[str, float] = field(default_factory=dict)
+    zero_shares: Any = None
+    layers: dict[str, Any] = field(default_factory=dict)
+    paths: dict[str, tuple[list[int], Any]] = field(default_factory=dict)
+
+
+class Probes:
+    """The probes of one model, for as long as it is compiled as it is."""
+
+    def __init__(self, model: Any, variables: Sequence[Any], on_layers: Callable[[list[str]], None]) -> None:
+        """Prepares them; they are compiled when they first run.
+
+        Args:
+            model: A keras.Model, built and compiled.
+            variables: Variables of the tensor table.
+            on_layers: Told the names of the layers that are probed, before the first measurement of a fit.
+        """
+        self._model = model
+        self._probed = ProbedModel(model, variables)
+        self._on_layers = on_layers
+        self._batch: Any = None
+        self._announced = False
+        self._functions: dict[str, Any] = {}
+        self._hopeless: set[str] = set()
+        self._passes = Schedule((1, 5, 20), 50, SHARE, ALLOWANCE)
+        self._noise = Schedule((100,), 100, SHARE, ALLOWANCE)
+
+    def begin(self, batch: Any) -> None:
+        """A fit begins.
+
+        Args:
+            batch: Inputs, targets and weights of the samples, as tensors; None while there are none.
+        """
+        self._announced = False
+        self._passes.begin()
+        self._noise.begin()
+        self.use(batch)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are samples to probe with."""
+        return self._batch is not None
+
+    def use(self, batch: Any) -> None:
+        """Takes the samples to probe with; None keeps those there are."""
+        if batch is None:
+            return
+        if self._batch is not None and _specification(batch) != _specification(self._batch):
+            self._functions.clear()
+            self._hopeless.clear()
+        self._batch = batch
+
+    def end(self) -> None:
+        """The fit ended."""
+        self._passes.end()
+        self._noise.end()
+
+    def due(self, step: int) -> bool:
+        """Whether there is something to measure after a step."""
+        return self._passes.due(step) or self._noise.due(step)
+
+    def run(self, step: int) -> Probed | None:
+        """Measures what is due after a step; None when that is nothing."""
+        if self._batch is None or not self.due(step):
+            return None
+        began = time.perf_counter()
+        probed = Probed()
+        if self._passes.due(step):
+            self._timed(self._passes, step, lambda: self._pass(probed))
+        if self._noise.due(step):
+            self._timed(self._noise, step, lambda: self._measure_noise(probed))
+        probed.scalars["probe_seconds"] = time.perf_counter() - began
+        return probed
+
+    def _timed(self, schedule: Schedule, step: int, measure: Callable[[], bool]) -> None:
+        began = time.perf_counter()
+        compiled = measure()
+        # Compiling is paid once, whatever the schedule.
+        schedule.ran(step, 0.0 if compiled else time.perf_counter() - began)
+
+    def _pass(self, probed: Probed) -> bool:
+        compiled, measured = False, None
+        for function in (self._probed.everything, self._probed.without_paths, self._probed.activations):
+            compiled, measured = self._call(function.__name__, function)
+            if measured is not None:
+                break
+        else:
+            return compiled
+        if "layers" in measured:
+            if not self._announced:
+                self._on_layers(self._probed.layers)
+                self._announced = True
+            probed.layers = dict(zip(SIGNALS, measured["layers"].T, strict=True))
+        probed.zero_shares = measured.get("zero_shares")
+        for name, norms in measured.get("paths", {}).items():
+            steps, chosen = reported(norms, measured["present"][name])
+            if steps:
+                probed.paths[name] = steps, chosen
+        return compiled
+
+    def _measure_noise(self, probed: Probed) -> bool:
+        samples = int(keras.tree.flatten(self._batch[0])[0].shape[0])
+        if samples < 2 * PARTS:
+            return False
+        compiled, measured = self._call("noise", self._probed.noise)
+        if measured is not None:
+            size = samples // PARTS
+            probed.scalars |= {
+                "micro_gradient_norm": float(np.sqrt(measured["micro"])),
+                "macro_gradient_norm": float(np.sqrt(measured["macro"])),
+                "micro_batch_size": float(size),
+                "macro_batch_size": float(size * PARTS),
+            }
+        return compiled
+
+    def _call(self, name: str, function: Callable[..., Any]) -> tuple[bool, Any]:
+        """Runs a function on the samples.
+
+        Returns:
+            Whether it had to be compiled, and what it measured, as numpy; None when it cannot be run.
+        """
+        if name in self._hopeless:
+            return False, None
+        compiled = name not in self._functions
+        try:
+            if compiled:
+                self._functions[name] = harmless(self._model, function, self._batch)
+            measured = self._functions[name](self._batch)
+            return compiled, keras.tree.map_structure(lambda tensor: tensor.numpy(), measured)
+        except Exception:
+            self._hopeless.add(name)
+            _LOG.debug("the model cannot be probed for %s", name, exc_info=True)
+            return True, None
+
+
+def _specification(batch: Any) -> Any:
+    flat = [leaf for leaf in keras.tree.flatten(batch) if tf.is_tensor(leaf)]
+    return [(leaf.shape.as_list(), leaf.dtype) for leaf in flat]
