@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONSTRAINTS := .ci/constraints.txt
 
-.PHONY: demo test bench corpus lint format stubs constraints
+.PHONY: demo test bench corpus lint format stubs runbooks constraints
 
 demo: $(READY)
 	$(BIN)/paramedic demo
@@ -29,6 +29,7 @@ lint: $(READY)
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
 	.ci/stubs --check
+	$(BIN)/python .ci/runbooks --check
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -38,6 +39,10 @@ format: $(READY)
 # Regenerates client/paramedic/v1 from proto/.
 stubs:
 	.ci/stubs
+
+# Regenerates deploy/runbooks from the rules and deploy/runbooks/notes.
+runbooks: $(READY)
+	$(BIN)/python .ci/runbooks
 
 # Writes down the versions that are installed now, after trying newer ones by hand.
 constraints: $(READY)

@@ -68,11 +68,11 @@ DEAD_UNITS = CauseDeclaration(
     id="dead_units",
     title="Units are dead",
     clues=(
-        found(3.5, "dead_units"),
+        found(3.5, "dead_units", "negative_bias"),
         found(1.0, "dead_tensor"),
         found(0.7, *STUCK, "constant_output", "constant_prediction"),
         fact(-3.0, readings.no_rectifier),
-        cleared(-2.5, "dead_units"),
+        cleared(-2.5, "dead_units", "negative_bias"),
         fact(-0.7, readings.rate_above_usual),
     ),
     effects=("vanishing_gradient", "layer_imbalance", "update_ratio", "unchanged_tensor", "activation_scale", *BLIND),

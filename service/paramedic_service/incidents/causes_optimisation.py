@@ -122,7 +122,7 @@ BAD_INITIALISATION = CauseDeclaration(
     id="bad_initialisation",
     title="Weights begin with the wrong scale",
     clues=(
-        found(3.2, "initial_weights", "constant_initialiser", "selu_initialiser"),
+        found(3.2, "initial_weights", "initialiser_scale", "constant_initialiser", "selu_initialiser"),
         found(1.0, "initial_loss"),
         found(1.0, "activation_scale"),
         found(0.7, "layer_imbalance", "vanishing_gradient", "saturated_units", "dead_units"),

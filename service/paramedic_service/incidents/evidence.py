@@ -8,6 +8,7 @@ next to proof, 2.5 strong, 1.5 fair and 0.7 a hint; negative weights speak again
 Findings that are one phenomenon seen from several sides stand in one clue, and count once.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -72,13 +73,13 @@ def found(weight: float, *rules: str) -> Symptom:
 
 
 def above(weight: float, *rules: str) -> Symptom:
-    """Any of these rules found a value above its threshold."""
-    return Symptom(weight, rules, lambda finding: _side(finding) > 0)
+    """Any of these rules found a value at or above its threshold."""
+    return Symptom(weight, rules, lambda finding: _margin(finding) >= 0)
 
 
 def below(weight: float, *rules: str) -> Symptom:
     """Any of these rules found a value below its threshold."""
-    return Symptom(weight, rules, lambda finding: _side(finding) < 0)
+    return Symptom(weight, rules, lambda finding: _margin(finding) < 0)
 
 
 def saying(weight: float, rule: str, *words: str) -> Symptom:
@@ -107,11 +108,10 @@ def fact(weight: float, reading: Callable[[Situation], str]) -> Clue:
     return clue
 
 
-def _side(finding: Finding) -> float:
-    for evidence in finding.evidence:
-        if evidence.threshold is not None:
-            return evidence.value - evidence.threshold
-    return 0.0
+def _margin(finding: Finding) -> float:
+    """First measured value over its threshold; NaN, which is on neither side, when there is none."""
+    margins = (each.value - each.threshold for each in finding.evidence if each.threshold is not None)
+    return next(margins, math.nan)
 
 
 RemedyMaker = Callable[[Situation], Remedy | None]
