@@ -8,9 +8,8 @@ Shares and thresholds: TheDeepChecker (dead: 95th percentile of |activation| bel
 saturated: more than 0.85; deviation outside [0.5, 2]).
 """
 
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from paramedic_service.rules.declaration import Parameter, RuleDeclaration
 from paramedic_service.rules.episode import Verdict
@@ -22,7 +21,6 @@ from paramedic_service.rules.telemetry import (
     LOSS,
     SAMPLE_DEVIATION,
     SATURATED_SHARE,
-    Floats,
 )
 
 TINY = 1e-30
@@ -113,14 +111,14 @@ class Probe:
         layers: Names, in forward order.
         hidden: Index of each layer that is not the output.
         output: Index of the output layer; None when it is not probed.
-        signals: float32 [layers] by signal name; NaN where a signal does not apply.
+        signals: A value a layer, by signal name; NaN where a signal does not apply.
     """
 
     step: int
     layers: tuple[str, ...]
     hidden: tuple[int, ...]
     output: int | None
-    signals: dict[str, Floats]
+    signals: dict[str, list[float]]
 
 
 def dead_units(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
@@ -140,16 +138,14 @@ def _share(
     guilty = [index for index in candidates if shares[index] > rule["share"]]
     if not guilty:
         return None
-    worst = max(guilty, key=lambda index: float(shares[index]))
+    worst = max(guilty, key=lambda index: shares[index])
     others = f", and {len(guilty) - 1} more layers are so" if len(guilty) > 1 else ""
     said = what.format(layer=probe.layers[worst])
     return Verdict(
         f"{shares[worst]:.0%} of the {said} at step {probe.step}{others}.",
         tuple(
-            Evidence(
-                signal, probe.step, float(shares[index]), "share", threshold=rule["share"], layer=probe.layers[index]
-            )
-            for index in sorted(guilty, key=lambda index: -float(shares[index]))[:3]
+            Evidence(signal, probe.step, shares[index], "share", threshold=rule["share"], layer=probe.layers[index])
+            for index in sorted(guilty, key=lambda index: -shares[index])[:3]
         ),
     )
 
@@ -157,11 +153,11 @@ def _share(
 def activation_scale(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
     """Compares hidden layers with the first of them: layers without any deviation are dead, which is another rule."""
     samples, deviations = probe.signals[SAMPLE_DEVIATION], probe.signals[ACTIVATION_DEVIATION]
-    alive = [index for index in probe.hidden if np.isfinite(samples[index]) and samples[index] > TINY]
+    alive = [index for index in probe.hidden if math.isfinite(samples[index]) and samples[index] > TINY]
     if len(alive) < 2:
         return None
     first = alive[0]
-    ratios = {index: float(samples[index]) / float(samples[first]) for index in alive[1:]}
+    ratios = {index: samples[index] / samples[first] for index in alive[1:]}
     guilty = [
         index
         for index, ratio in ratios.items()
@@ -169,7 +165,7 @@ def activation_scale(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
     ]
     if not guilty:
         return None
-    worst = max(guilty, key=lambda index: abs(float(np.log(ratios[index]))))
+    worst = max(guilty, key=lambda index: abs(math.log(ratios[index])))
     layer, ratio = probe.layers[worst], ratios[worst]
     threshold = rule["factor"] if ratio > 1 else 1 / rule["factor"]
     return Verdict(
@@ -183,7 +179,7 @@ def activation_scale(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
                 threshold=threshold,
                 layer=layer,
             ),
-            Evidence(ACTIVATION_DEVIATION, probe.step, float(deviations[worst]), "standard deviation", layer=layer),
+            Evidence(ACTIVATION_DEVIATION, probe.step, deviations[worst], "standard deviation", layer=layer),
         ),
     )
 
@@ -213,8 +209,8 @@ def variation(probe: Probe) -> float | None:
     """Deviation of the output over samples, against its root mean square; None where that cannot be told."""
     if probe.output is None or not {ACTIVATION_MEAN, ACTIVATION_DEVIATION, SAMPLE_DEVIATION} <= probe.signals.keys():
         return None
-    mean = float(probe.signals[ACTIVATION_MEAN][probe.output])
-    deviation = float(probe.signals[ACTIVATION_DEVIATION][probe.output])
-    samples = float(probe.signals[SAMPLE_DEVIATION][probe.output])
-    size = float(np.hypot(mean, deviation))
-    return samples / size if size > TINY and np.isfinite(samples / size) else None
+    mean = probe.signals[ACTIVATION_MEAN][probe.output]
+    deviation = probe.signals[ACTIVATION_DEVIATION][probe.output]
+    samples = probe.signals[SAMPLE_DEVIATION][probe.output]
+    size = math.hypot(mean, deviation)
+    return samples / size if size > TINY and math.isfinite(samples / size) else None

@@ -19,7 +19,6 @@ from paramedic_service.rules.telemetry import (
     DEAD_SHARE,
     SAMPLE_DEVIATION,
     SATURATED_SHARE,
-    Floats,
     Rows,
 )
 
@@ -61,23 +60,28 @@ class ActivationMonitor(Monitor[ActivationState]):
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Judges the rows that hold probes."""
-        probes: dict[int, dict[str, Floats]] = {}
+        probes: dict[int, dict[str, list[float]]] = {}
         for signal, block in batch.layers.items():
             rows = range(len(block.values)) if block.rows is None else block.rows.tolist()
             for index, row in enumerate(rows):
-                probes.setdefault(row, {})[signal] = block.values[index]
+                probes.setdefault(row, {})[signal] = block.values[index].tolist()
         for row in sorted(probes):
             self._judge(row, int(batch.steps[row]), probes[row], losses, changes)
 
     def _judge(
-        self, row: int, step: int, signals: dict[str, Floats], losses: LossObservations, changes: Changes
+        self, row: int, step: int, signals: dict[str, list[float]], losses: LossObservations, changes: Changes
     ) -> None:
         probe = Probe(step, self._layers, self._hidden, self._output, signals)
-        stuck = bool(losses.standing(np.array([row])).stuck[0])
-        share = activations.variation(probe)
-        if share is not None and share < self[activations.CONSTANT_OUTPUT].rule["exactly"]:
-            stuck = True
         for rule, needed, judge in _JUDGES:
             if all(signal in signals for signal in needed):
                 condition = self[rule]
-                condition.judged(changes, row, step, judge(condition.rule, probe) if stuck else None)
+                verdict = judge(condition.rule, probe)
+                if verdict and not self._stuck(probe, row, losses):
+                    verdict = None
+                condition.judged(changes, row, step, verdict)
+
+    def _stuck(self, probe: Probe, row: int, losses: LossObservations) -> bool:
+        """Whether nothing is learned: by the loss, or because the output is the same for every sample."""
+        share = activations.variation(probe)
+        constant = share is not None and share < self[activations.CONSTANT_OUTPUT].rule["exactly"]
+        return constant or bool(losses.standing(np.array([row])).stuck[0])

@@ -16,7 +16,7 @@ from paramedic_service.rules.finding import Evidence, Severity
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.standing import LossObservations
 from paramedic_service.rules.telemetry import GRADIENT_NORM, LOSS, Doubles, Floats, Rows
-from paramedic_service.rules.weights_history import room, total_norms
+from paramedic_service.rules.weights_history import at_most, room, total_norms
 
 CLIPPING_SATURATED = RuleDeclaration(
     id="clipping_saturated",
@@ -46,11 +46,13 @@ class ClippingState:
 
     Attributes:
         rows: Rows seen.
-        excess: float64 [n] each, norm over the bound in rows of the window that is being filled.
+        filled: Rows of the window that is being filled.
+        excess: Norm over the bound, of those of them that are clipped hard.
     """
 
     rows: int = 0
-    excess: list[Doubles] = field(default_factory=list)
+    filled: int = 0
+    excess: list[float] = field(default_factory=list)
 
 
 class ClippingMonitor(Monitor[ClippingState]):
@@ -76,49 +78,66 @@ class ClippingMonitor(Monitor[ClippingState]):
         block = batch.blocks.get(GRADIENT_NORM)
         if block is None or self._optimizer is None or not self._optimizer.clips:
             return
-        rows = np.arange(len(block.values)) if block.rows is None else block.rows
-        excess = excess_of(self._optimizer, block.values, self._roots)
-        start, state = 0, self.state
-        while start < len(rows):
-            stop = min(start + room(state.rows), len(rows))
-            state.excess.append(excess[start:stop])
+        rule, state, start = self[CLIPPING_SATURATED].rule, self.state, 0
+        hard = hard_clips(self._optimizer, block.values, self._roots, rule["excess"])
+        while start < len(block.values):
+            stop = min(start + room(state.rows), len(block.values))
+            state.excess += hard[start:stop][hard[start:stop] > 0].tolist() if len(hard) else []
             complete = stop - start == room(state.rows)
             state.rows += stop - start
+            state.filled += stop - start
             if complete:
-                row = int(rows[stop - 1])
-                window, state.excess = np.concatenate(state.excess), []
-                condition, step = self[CLIPPING_SATURATED], int(batch.steps[row])
-                stuck = state.rows >= condition.rule["first"] and losses.standing(rows[stop - 1 : stop]).stuck[0]
-                condition.judged(changes, row, step, judge(condition.rule, window, step) if stuck else None)
+                row = stop - 1 if block.rows is None else int(block.rows[stop - 1])
+                self._judge(row, int(batch.steps[row]), losses, changes)
             start = stop
 
+    def _judge(self, row: int, step: int, losses: LossObservations, changes: Changes) -> None:
+        condition, state = self[CLIPPING_SATURATED], self.state
+        verdict = judge(condition.rule, state.excess, state.filled, step)
+        state.excess, state.filled = [], 0
+        if verdict and (state.rows < condition.rule["first"] or not losses.standing(np.array([row])).stuck[0]):
+            verdict = None
+        condition.judged(changes, row, step, verdict)
 
-def excess_of(optimizer: Optimizer, norms: Floats, roots: Doubles) -> Doubles:
-    """How many times the bound the gradients are; float64 [rows].
+
+def hard_clips(optimizer: Optimizer, norms: Floats, roots: Doubles, excess: float) -> Doubles:
+    """How many times the bound gradients are where that exceeds a limit, and 0 elsewhere; empty when it nowhere does.
 
     Args:
         optimizer: Which clips.
         norms: float32 [rows, tensors].
         roots: float64 [tensors], square root of the element count; NaN where unknown.
+        excess: The limit, norm over the bound.
     """
     if optimizer.global_clipnorm:
-        return total_norms(norms) / optimizer.global_clipnorm
-    if optimizer.clipnorm:
-        clipped: Doubles = norms.max(axis=1).astype(np.float64) / optimizer.clipnorm
-        return clipped
-    assert optimizer.clipvalue
-    # The largest element is at least the root mean square.
-    largest: Doubles = np.fmax.reduce(norms / roots, axis=1) / optimizer.clipvalue
-    return largest
+        if at_most(norms, excess * optimizer.global_clipnorm):
+            return np.empty(0)
+        ratios = total_norms(norms) / optimizer.global_clipnorm
+    elif optimizer.clipnorm:
+        if norms.max() <= excess * optimizer.clipnorm:
+            return np.empty(0)
+        ratios = norms.max(axis=1).astype(np.float64) / optimizer.clipnorm
+    else:
+        assert optimizer.clipvalue
+        # The largest element is at least the root mean square.
+        ratios = np.fmax.reduce(norms / roots, axis=1) / optimizer.clipvalue
+    hard: Doubles = np.where(ratios > excess, ratios, 0.0)
+    return hard
 
 
-def judge(rule: RuleDeclaration, excess: Doubles, step: int) -> Verdict | None:
-    """Judges a window, float64 [rows] of norms over the bound; NaN is no excess."""
-    over = excess[excess > rule["excess"]]
-    share = len(over) / len(excess)
+def judge(rule: RuleDeclaration, excess: list[float], rows: int, step: int) -> Verdict | None:
+    """Judges a window.
+
+    Args:
+        rule: With its parameters.
+        excess: Norm over the bound in the rows that are clipped hard.
+        rows: Of the window.
+        step: At its end.
+    """
+    share = len(excess) / rows
     if share <= rule["share"]:
         return None
-    usual = float(np.median(over))
+    usual = float(np.median(excess))
     return Verdict(
         f"Clipping cuts {share:.0%} of the gradients, to about 1/{usual:.0f} of themselves, up to step {step}.",
         (

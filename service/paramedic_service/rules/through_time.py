@@ -176,12 +176,32 @@ class ThroughTimeMonitor(Monitor[ThroughTimeState]):
             for index, row in enumerate(rows):
                 measured.setdefault(row, []).append((layer, path, index))
         for row in sorted(measured):
-            found = [passage(layer, path.time_steps, path.values[index]) for layer, path, index in measured[row]]
+            self._judge(row, int(batch.steps[row]), measured[row], losses, changes)
+
+    def _judge(
+        self, row: int, step: int, paths: list[tuple[str, Path, int]], losses: LossObservations, changes: Changes
+    ) -> None:
+        steady = [layer for layer, path, index in paths if self._steady(path.values[index])]
+        calm = set(steady)
+        found = [
+            passage(layer, path.time_steps, path.values[index]) for layer, path, index in paths if layer not in calm
+        ]
+        moving = [each for each in found if each]
+        for layer in steady:
+            self.state.vanished.pop(layer, None)
+        if moving:
             standing = losses.standing(np.array([row]))
-            told = [each for each in found if each]
-            step = int(batch.steps[row])
-            self._vanishing(told, bool(standing.stuck[0]), row, step, changes)
-            self._exploding(told, bool(standing.worse[0]), row, step, changes)
+            self._vanishing(moving, bool(standing.stuck[0]), row, step, changes)
+            self._exploding(moving, bool(standing.worse[0]), row, step, changes)
+        elif steady:
+            for rule in RULES:
+                self[rule].rested(changes, (row,), (step,))
+
+    def _steady(self, norms: Floats) -> bool:
+        """Whether the ends of a path are too close to each other for any rule, which needs no closer look."""
+        first, last = float(norms[0]), float(norms[-1])
+        lowest, highest = self[VANISHING_THROUGH_TIME].rule["ratio"], self[EXPLODING_THROUGH_TIME].rule["ratio"]
+        return lowest * last <= first <= highest * last and last > TINY  # false for NaN
 
     def _vanishing(self, found: list[Passage], stuck: bool, row: int, step: int, changes: Changes) -> None:
         condition = self[VANISHING_THROUGH_TIME]
@@ -197,7 +217,7 @@ class ThroughTimeMonitor(Monitor[ThroughTimeState]):
         if guilty:
             worst = min(guilty, key=lambda each: each.factor)
             condition.violated(changes, row, step, lambda: verdict(rule, worst, step), patience=1)
-        elif found:
+        else:
             condition.rested(changes, (row,), (step,))
 
     def _exploding(self, found: list[Passage], worse: bool, row: int, step: int, changes: Changes) -> None:
@@ -206,5 +226,5 @@ class ThroughTimeMonitor(Monitor[ThroughTimeState]):
         if guilty:
             worst = max(guilty, key=lambda each: each.ratio)
             condition.violated(changes, row, step, lambda: verdict(condition.rule, worst, step))
-        elif found:
+        else:
             condition.rested(changes, (row,), (step,))

@@ -4,12 +4,19 @@ Windows end at 8, 16, 32, 64, 128, 192, ... rows, as those of gradients do, so t
 on how its rows were cut into batches.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from paramedic_service.rules.gradient_baseline import FIRST_WINDOW, LONGEST_WINDOW, PEAK_WINDOWS
 from paramedic_service.rules.telemetry import Block, Column, Doubles, Floats, Integers
+
+SMALLEST = 1e-30
+"""Squares of norms below it are too coarse in float32."""
+
+CAUTION = 0.99
+"""Leaves room for the rounding of float32 in a quick look."""
 
 
 def room(rows: int) -> int:
@@ -93,7 +100,6 @@ class Window:
     """A complete window, whose rows that are not finite are left out.
 
     Attributes:
-        finite: Whether there were only finite weights.
         weights: float64 [tensors], mean norm; NaN when no row was finite, as with the others.
         last: float32 [tensors], norm of the weights in the last row.
         updates: float64 [tensors], mean norm; None where not reported for every row.
@@ -103,7 +109,6 @@ class Window:
         largest: Norm of the largest update of all tensors together; None where there is none.
     """
 
-    finite: bool
     weights: Doubles
     last: Floats
     updates: Doubles | None
@@ -119,25 +124,31 @@ class Window:
         steps, slopes = (_joined(part) if part else None for part in (updates, gradients))
         steps = steps if steps is not None and len(steps) == len(norms) else None
         slopes = slopes if slopes is not None and len(slopes) == len(norms) else None
-        totals = None if steps is None else total_norms(steps)
-        sane = None if totals is None else totals[np.isfinite(totals)]
         return cls(
-            bool(np.isfinite(norms).all()),
             _mean(norms),
             norms[-1].copy(),
             None if steps is None else _mean(steps),
             None if steps is None else _mean(steps) * len(steps),
             None if slopes is None else _mean(slopes),
             rates,
-            float(sane.max()) if sane is not None and len(sane) else None,
+            None if steps is None else _largest(steps),
         )
 
 
 def total_norms(norms: Floats) -> Doubles:
     """float64 [n], norm over all tensors of float32 [n, tensors]; infinite where it exceeds its range."""
-    wide = norms.astype(np.float64)
-    totals: Doubles = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    squares = np.einsum("ij,ij->i", norms, norms)
+    if not np.isfinite(squares).all() or not (squares > SMALLEST).all():
+        wide = norms.astype(np.float64)
+        squares = np.einsum("ij,ij->i", wide, wide)
+    totals: Doubles = np.sqrt(squares, dtype=np.float64)
     return totals
+
+
+def at_most(norms: Floats, limit: float) -> bool:
+    """Whether no row's norm over all tensors exceeds a limit: may err by saying no, but not by saying yes."""
+    flat = norms.ravel()
+    return bool(math.sqrt(np.vdot(flat, flat)) <= CAUTION * limit)  # false for NaN
 
 
 def values_at(block: Block | None, rows: Integers) -> Floats | None:
@@ -145,7 +156,7 @@ def values_at(block: Block | None, rows: Integers) -> Floats | None:
     if block is None:
         return None
     if block.rows is None:
-        return block.values[rows]
+        return block.values if len(rows) == len(block.values) else block.values[rows]
     places = np.searchsorted(block.rows, rows)
     if places[-1] >= len(block.rows) or not np.array_equal(block.rows[places], rows):
         return None
@@ -166,9 +177,18 @@ def _joined(parts: list[Floats]) -> Floats:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def _largest(updates: Floats) -> float | None:
+    totals = total_norms(updates)
+    largest = float(totals.max())
+    if math.isfinite(largest):
+        return largest
+    sane = totals[np.isfinite(totals)]
+    return float(sane.max()) if len(sane) else None
+
+
 def _mean(norms: Floats) -> Doubles:
-    mean: Doubles = norms.mean(axis=0, dtype=np.float64)
-    if np.isfinite(mean).all():
-        return mean
+    quick: Doubles = norms.sum(axis=0) / np.float64(len(norms))
+    if np.isfinite(quick).all():
+        return quick
     sane = np.isfinite(norms).all(axis=1)
     return norms[sane].mean(axis=0, dtype=np.float64) if sane.any() else np.full(norms.shape[1], np.nan)

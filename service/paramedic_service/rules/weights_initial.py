@@ -8,6 +8,7 @@ import math
 
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.description import Tensor
+from paramedic_service.rules.telemetry import Floats, Integers
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -39,3 +40,22 @@ def oddity(rule: RuleDeclaration, tensor: Tensor, norm: float, last: bool) -> st
     if low < 1 / rule["factor"] or (deviation**2 < rule["lowest"] and low < 1 / rule["explained"]):
         return "" if last else "small"
     return ""
+
+
+def odd_kernels(rule: RuleDeclaration, tensors: tuple[Tensor, ...], kernels: Integers, norms: Floats) -> dict[int, str]:
+    """How kernels began oddly, by column of the tensor table.
+
+    Args:
+        rule: With its parameters.
+        tensors: The table.
+        kernels: int64 [kernels], their columns.
+        norms: float32 [tensors], the first row.
+    """
+    odd: dict[int, str] = {}
+    for column in kernels.tolist():
+        tensor = tensors[column]
+        if len(tensor.shape) > 1 and tensor.element_count:
+            kind = oddity(rule, tensor, float(norms[column]), column == kernels[-1])
+            if kind:
+                odd[column] = kind
+    return odd

@@ -23,8 +23,16 @@ from paramedic_service.rules.telemetry import (
     Integers,
     Rows,
 )
-from paramedic_service.rules.weights_history import WeightHistory, Window, rates_at, room, total_norms, values_at
-from paramedic_service.rules.weights_initial import oddity
+from paramedic_service.rules.weights_history import (
+    WeightHistory,
+    Window,
+    at_most,
+    rates_at,
+    room,
+    total_norms,
+    values_at,
+)
+from paramedic_service.rules.weights_initial import odd_kernels
 
 NAMED = 3
 """Tensors named as evidence of one finding."""
@@ -62,10 +70,12 @@ class WeightMonitor(Monitor[WeightState]):
         )
         counts = [tensor.element_count or np.nan for tensor in description.tensors]
         self._roots: Doubles = np.sqrt(np.array(counts, np.float64))
+        self._odd: dict[int, str] | None = None
 
     def restart(self) -> None:
         """Forgets the last training: the new one may have another optimizer."""
         self.state.history = WeightHistory()
+        self._odd = None
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Judges the norms of a batch of rows."""
@@ -109,9 +119,12 @@ class WeightMonitor(Monitor[WeightState]):
         if not history.peaks or history.rows < condition.rule["settled"]:
             return
         limit = condition.rule["ratio"] * max(peak.norm for peak in history.peaks)
-        totals = total_norms(updates)
+        quiet = at_most(updates, limit)
+        if quiet and condition.idle:
+            return
         places, steps = rows.tolist(), batch.steps[rows].tolist()
-        if (totals <= limit).all():
+        totals = total_norms(updates)
+        if quiet or (totals <= limit).all():
             condition.rested(changes, places, steps)
             return
         slowest = np.fmin(min(peak.slowest for peak in history.peaks), rates)
@@ -170,7 +183,7 @@ class WeightMonitor(Monitor[WeightState]):
 
     def _unchanged(self, window: Window, row: int, step: int, changes: Changes) -> None:
         """Counts windows without a change by itself: the patience of this rule is a tensor's."""
-        still = self.state.history.still
+        history = self.state.history
         if window.travelled is None or window.gradients is None or not np.isfinite(window.travelled).all():
             return
         condition = self[weights.UNCHANGED_TENSOR]
@@ -180,14 +193,12 @@ class WeightMonitor(Monitor[WeightState]):
         quiet = (moved < rule["change"]) & (window.gradients > rule["gradient"] * window.gradients.max())
         if not (moved[self._kernels] > 10 * rule["change"]).any():
             quiet[:] = False  # the learning rate's doing, if anybody's
-        guilty = []
-        for column, tensor in enumerate(self._tensors):
-            if not quiet[column]:
-                still.pop(tensor.name, None)
-                continue
-            still[tensor.name] = still.get(tensor.name, 0) + 1
-            if still[tensor.name] >= rule["patience"]:
-                guilty.append(column)
+        columns = np.flatnonzero(quiet).tolist()
+        names = [self._tensors[column].name for column in columns]
+        history.still = {name: history.still.get(name, 0) + 1 for name in names}
+        guilty = [
+            column for column, name in zip(columns, names, strict=True) if history.still[name] >= rule["patience"]
+        ]
         verdict = self._named(
             guilty,
             moved,
@@ -243,14 +254,9 @@ class WeightMonitor(Monitor[WeightState]):
         history, rule = self.state.history, self[weights.INITIAL_WEIGHTS].rule
         if not rule["first"] <= history.rows <= rule["last"] or history.first is None:
             return None
-        last = int(self._kernels[-1])
-        odd: dict[int, str] = {}
-        for column in self._kernels.tolist():
-            tensor = self._tensors[column]
-            if len(tensor.shape) > 1 and tensor.element_count:
-                kind = oddity(rule, tensor, float(history.first[column]), column == last)
-                if kind:
-                    odd[column] = kind
+        if self._odd is None:
+            self._odd = odd_kernels(rule, self._tensors, self._kernels, history.first)
+        odd = self._odd
         if not odd:
             return None
         deviations = history.first.astype(np.float64) / self._roots
