@@ -60,7 +60,7 @@ class LiveRun:
     path_layers: set[str] = field(default_factory=set)
     silent: bool = False
     ended_at: float | None = None
-    _incidents: IncidentView = field(default_factory=IncidentView, repr=False)
+    _incidents: IncidentView = field(default_factory=IncidentView, repr=False, compare=False)
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
