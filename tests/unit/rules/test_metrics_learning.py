@@ -70,6 +70,9 @@ def test_a_loss_of_nothing_is_impossible_early_and_the_end_of_a_long_training() 
     training = healthy()
     training.loss[400:] = 1e-10
     assert "impossible_loss" not in openings(follow(training)[1])
+    at_once = Diagnosis()
+    at_once.describe(classifier())
+    assert "impossible_loss" not in openings(at_once.observe(rows_of(training, 0, STEPS)))
 
 
 def stagnating(ratio: float):
@@ -95,9 +98,15 @@ def test_small_updates_are_health_during_warm_up_after_decay_and_when_all_is_lea
     decayed = stagnating(2e-5)
     decayed.ratio[:10], decayed.rate[10:] = 3e-4, 1e-5
     assert "stagnation" not in openings(follow(decayed)[1])
-    converged = healthy()
-    converged.ratio[300:] = 2e-5
-    assert openings(follow(converged)[1]) == {}
+    learning = healthy()
+    learning.ratio[:] = 2e-5
+    assert "stagnation" not in openings(follow(learning)[1])
+
+
+def test_weights_that_moved_once_and_no_longer_do_had_no_low_learning_rate() -> None:
+    training = stagnating(2e-5)
+    training.ratio[:5] = 5e-3
+    assert "stagnation" not in openings(follow(training)[1])
 
 
 def test_a_dead_training_is_found_long_before_one_is_given_up_that_may_begin_late() -> None:
@@ -113,6 +122,15 @@ def test_a_gradient_that_grows_announces_learning() -> None:
     loss = np.concatenate([noisy(2.3, 250), healthy_loss(350, start=2.3)])
     norms = healthy_norms(STEPS) * np.exp(np.minimum(np.arange(STEPS), 250) / 150).astype(np.float32)[:, None]
     assert "loss_not_decreasing" not in opened_in(loss, norms)
+
+
+def test_gradients_between_two_losses_count_however_they_are_batched() -> None:
+    norms = healthy_norms(STEPS) * np.exp(np.arange(STEPS) / 200).astype(np.float32)[:, None]
+    states = [
+        diagnose(noisy(2.3), norms, cuts, loss_every=2)[0].state()["monitors"]["LossMonitor"]
+        for cuts in ([], range(1, STEPS))
+    ]
+    assert states[0] == states[1]
 
 
 def test_learning_is_expected_only_after_the_warm_up() -> None:
@@ -156,6 +174,12 @@ def test_the_noise_of_tiny_batches_is_no_swing(seed: int) -> None:
 def test_one_spike_is_no_swing() -> None:
     loss = noisy(1.5)
     loss[300:304] = 8.0
+    assert "oscillation" not in opened_in(loss)
+
+
+def test_a_shock_that_wears_off_is_no_swing() -> None:
+    loss = noisy(1.2, deviation=0.005)
+    loss[300:360] += np.linspace(3, 0, 60)
     assert "oscillation" not in opened_in(loss)
 
 
