@@ -67,7 +67,7 @@ TOO_MANY_PARAMETERS = RuleDeclaration(
     summary="The model has far more parameters than there are samples, and nothing that regularises it.",
     requires=("model", "data profile"),
     parameters=(
-        Parameter("ratio", 500, "trainable parameters a sample, embeddings apart", unit="parameters a sample"),
+        Parameter("ratio", 1000, "trainable parameters a sample, embeddings apart", unit="parameters a sample"),
         Parameter("smallest", 100_000, "parameters that are never too many", unit="parameters"),
     ),
     remedies=(
