@@ -11,6 +11,7 @@ Single estimates are wild, hence both are averaged over many measurements before
 is not positive tells only that the noise is larger than can be measured, which is no ground to accuse.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,15 +88,16 @@ class NoiseMonitor(Monitor[NoiseState]):
         condition = self[GRADIENT_NOISE]
         for row in sorted(measured):
             if len(measured[row]) == len(SIGNALS) and self._add(*measured[row]):
-                stuck = bool(losses.standing(np.array([row])).stuck[0])
                 step = int(batch.steps[row])
-                verdict = judge(condition.rule, self.state, measured[row][-1], step) if stuck else None
+                verdict = judge(condition.rule, self.state, measured[row][-1], step)
+                if verdict and not losses.standing(np.array([row])).stuck[0]:
+                    verdict = None
                 condition.judged(changes, row, step, verdict)
 
     def _add(self, small: float, large: float, few: float, many: float) -> bool:
         """Adds a measurement; returns whether there are enough."""
         state = self.state
-        if np.isfinite([small, large, few, many]).all() and 0 < few < many:
+        if math.isfinite(small + large) and 0 < few < many < math.inf:
             gradient, covariance = estimates(small, large, few, many)
             state.gradients = [*state.gradients[1 - MEASUREMENTS :], gradient]
             state.covariances = [*state.covariances[1 - MEASUREMENTS :], covariance]
