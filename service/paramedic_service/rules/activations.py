@@ -23,6 +23,9 @@ from paramedic_service.rules.telemetry import (
     SATURATED_SHARE,
 )
 
+NAMED = 3
+"""Layers named as evidence of one finding."""
+
 TINY = 1e-30
 """A deviation below it is none."""
 
@@ -49,7 +52,12 @@ SATURATED_UNITS = RuleDeclaration(
     severity=Severity.WARNING,
     summary="Nearly all activations of a bounded function lie at its bounds, and the loss is stuck.",
     requires=(SATURATED_SHARE, LOSS),
-    parameters=(Parameter("share", 0.85, "saturated activations of a layer", "TheDeepChecker"), _PATIENCE, _RESOLVE),
+    parameters=(
+        Parameter("share", 0.85, "saturated activations of a hidden layer", "TheDeepChecker"),
+        Parameter("output", 0.99, "saturated activations of the output layer"),
+        _PATIENCE,
+        _RESOLVE,
+    ),
     remedies=(
         "Standardise the inputs to mean 0 and standard deviation 1.",
         "Initialise kernels by Glorot; lower the learning rate.",
@@ -123,29 +131,31 @@ class Probe:
 
 def dead_units(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
     """Judges hidden layers: those of the output may rightly be silent, as classes without samples are."""
-    return _share(rule, probe, DEAD_SHARE, probe.hidden, "units of {layer} are dead")
+    return _share(probe, DEAD_SHARE, dict.fromkeys(probe.hidden, rule["share"]), "units of {layer} are dead")
 
 
 def saturated_units(rule: RuleDeclaration, probe: Probe) -> Verdict | None:
-    """Judges every layer that has a bounded activation."""
-    return _share(rule, probe, SATURATED_SHARE, range(len(probe.layers)), "activations of {layer} are saturated")
+    """Judges every layer with a bounded activation; an output may lie at its bounds, as images and certainty do."""
+    bounds = dict.fromkeys(probe.hidden, rule["share"])
+    if probe.output is not None:
+        bounds[probe.output] = rule["output"]
+    return _share(probe, SATURATED_SHARE, bounds, "activations of {layer} are saturated")
 
 
-def _share(
-    rule: RuleDeclaration, probe: Probe, signal: str, candidates: range | tuple[int, ...], what: str
-) -> Verdict | None:
+def _share(probe: Probe, signal: str, bounds: dict[int, float], what: str) -> Verdict | None:
+    """Names the layers whose share exceeds its bound, given by index of the layer."""
     shares = probe.signals[signal]
-    guilty = [index for index in candidates if shares[index] > rule["share"]]
+    guilty = sorted((index for index, bound in bounds.items() if shares[index] > bound), key=lambda i: -shares[i])
     if not guilty:
         return None
-    worst = max(guilty, key=lambda index: shares[index])
+    worst = guilty[0]
     others = f", and {len(guilty) - 1} more layers are so" if len(guilty) > 1 else ""
     said = what.format(layer=probe.layers[worst])
     return Verdict(
         f"{shares[worst]:.0%} of the {said} at step {probe.step}{others}.",
         tuple(
-            Evidence(signal, probe.step, shares[index], "share", threshold=rule["share"], layer=probe.layers[index])
-            for index in sorted(guilty, key=lambda index: -shares[index])[:3]
+            Evidence(signal, probe.step, shares[index], "share", threshold=bounds[index], layer=probe.layers[index])
+            for index in guilty[:NAMED]
         ),
     )
 

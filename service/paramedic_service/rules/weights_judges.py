@@ -104,7 +104,7 @@ def step_verdict(rule: RuleDeclaration, table: Table, found: Step, step: int) ->
     said = "change by far too much" if found.large else "hardly change"
     name, threshold = table.tensors[found.column].name, rule["highest" if found.large else "lowest"]
     return Verdict(
-        f"Weights {said}: those of {name}, which change most, by {found.ratio:.2g} of their norm a step, at step {step}.",
+        f"Weights {said}: those of {name}, which change most, by {found.ratio:.2g} of their norm at step {step}.",
         (Evidence(UPDATE_NORM, step, found.ratio, "norm over that of the weights", name, threshold),),
     )
 

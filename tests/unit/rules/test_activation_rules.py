@@ -87,6 +87,14 @@ def test_half_of_the_units_may_be_dead_and_most_activations_saturated() -> None:
     assert opened(training) == {}
 
 
+def test_an_output_may_lie_at_its_bounds_but_not_all_of_it() -> None:
+    training = healthy().stuck()
+    training.layers["saturated_share"][:, 2] = 0.95
+    assert opened(training) == {}
+    training.layers["saturated_share"][:, 2] = 1.0
+    assert opened(training) == {"saturated_units": 50}
+
+
 def test_small_activations_are_no_fault_as_long_as_samples_differ_in_them() -> None:
     training = healthy().stuck()
     training.layers["activation_deviation"][:] = (0.05, 0.002, 0.01)
