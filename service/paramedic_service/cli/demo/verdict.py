@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from paramedic_service.incidents.catalogue import CAUSES
+
 _EXPLODING = (
     "exploding_gradient",
     "exploding_gradient_relative",
@@ -10,6 +12,15 @@ _EXPLODING = (
     "gradient_spike",
     "nonfinite_gradient",
 )
+
+
+OF_THE_MACHINE = frozenset({"slow_first_step", "slow_steps"})
+"""Rules that see how busy the machine is, which says nothing of a training."""
+
+
+def _explained_by(*causes: str) -> tuple[str, ...]:
+    """Rules that these causes set off."""
+    return tuple(sorted({rule for cause in CAUSES if cause.id in causes for rule in cause.explains}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +46,13 @@ EXPECTATIONS = (
         "exploding",
         fault="exploding gradients",
         any_of=_EXPLODING,
-        # An LSTM thrown this far saturates: its own kernels then get no gradient at all.
-        consequences=("nonfinite_loss", "divergence", "loss_spike", "dead_tensor", "layer_imbalance"),
+        consequences=_explained_by("exploding_gradients", "learning_rate_too_high"),
     ),
     Expectation(
         "vanishing",
         fault="vanishing gradients",
         any_of=("vanishing_gradient",),
-        consequences=("layer_imbalance", "loss_not_decreasing", "loss_plateau"),
+        consequences=("too_deep", *_explained_by("vanishing_gradients", "vanishing_through_time")),
     ),
 )
 
@@ -77,7 +87,7 @@ def judge(expectation: Expectation, found: Mapping[str, int]) -> Verdict:
         found: Step at which each rule's finding first opened, by rule.
     """
     steps = [found[rule] for rule in expectation.any_of if rule in found]
-    known = {*expectation.any_of, *expectation.consequences}
+    known = {*expectation.any_of, *expectation.consequences, *OF_THE_MACHINE}
     return Verdict(
         found=found,
         missing=() if steps else expectation.any_of,
