@@ -1,5 +1,6 @@
 """Keras models, optimizers, losses and fits in neutral terms."""
 
+from paramedic.describe.keras.check import describe_training
 from paramedic.describe.keras.layers import named_layers
 from paramedic.describe.keras.losses import loss_configs
 from paramedic.describe.keras.model import model_config
@@ -10,6 +11,7 @@ from paramedic.describe.keras.training import FitArguments, array_profiles, envi
 __all__ = [
     "FitArguments",
     "array_profiles",
+    "describe_training",
     "environment",
     "fit_arguments",
     "loss_configs",

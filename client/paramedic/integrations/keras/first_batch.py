@@ -14,10 +14,16 @@ MAX_VALUES = 1_000_000
 class FirstBatch:
     """Samples that the first step sees. Nothing is read from the data for it, so that the training gets all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: bool) -> None:
+        """Keeps nothing yet.
+
+        Args:
+            compiled: Whether XLA compiles the train step: what it writes has the same shape in every step.
+        """
+        self._compiled = compiled
         self._structure: Any = None
         self._kept: list[Any] = []
-        self._taken: Any = None
+        self._count: Any = None
 
     def record(self, data: Any) -> None:
         """Keeps the batch in the graph that is being built, or at once when there is none.
@@ -26,35 +32,47 @@ class FirstBatch:
             data: What the train step is given. Where some of it is no dense tensor of numbers, nothing is kept.
         """
         leaves = keras.tree.flatten(data)
-        if self._taken is not None or not all(_dense(leaf) for leaf in leaves):
-            return  # traced again for batches of another shape: the first trace has seen the first batch
-        with tf.init_scope():  # as with the ring: made while the step is traced, and outliving the trace
-            self._taken = tf.Variable(False, trainable=False)
-            self._kept = [_store(leaf) for leaf in leaves]
-        self._structure = data
-        samples = [leaf[: _most(leaf)] for leaf in leaves]
+        if not leaves or not all(self._can_keep(leaf) for leaf in leaves):
+            return
+        most = min(_most(leaf) for leaf in leaves)
+        if self._count is None:
+            with tf.init_scope():  # as with the ring: made while the step is traced, and outliving the trace
+                self._count = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+                self._kept = [_store(leaf, most) for leaf in leaves]
+            self._structure = data
+        elif not self._takes(leaves):
+            return  # traced again for batches of another kind
+        count = self._count
 
         def keep() -> Any:
-            written = [store.assign(part) for store, part in zip(self._kept, samples, strict=True)]
+            # Shapes are static this way, whatever the size of the batch.
+            padded = [tf.concat([leaf, tf.zeros_like(leaf[:1])], 0) for leaf in leaves]
+            size = tf.shape(leaves[0], out_type=tf.int64)[0]
+            places = tf.minimum(tf.range(most, dtype=tf.int64), size)
+            written = [store.assign(tf.gather(part, places)) for store, part in zip(self._kept, padded, strict=True)]
             with tf.control_dependencies(written):
-                return tf.identity(self._taken.assign(True))
+                return tf.identity(count.assign(tf.minimum(tf.constant(most, tf.int64), size)))
 
-        tf.cond(self._taken, lambda: tf.constant(True), keep)
+        tf.cond(count > 0, lambda: tf.identity(count), keep)
 
     def read(self) -> Any:
         """Returns the samples as the step was given them, numpy [samples, ...]; None when there are none yet."""
-        if self._taken is None or not self._taken.numpy():
+        count = 0 if self._count is None else int(self._count.numpy())
+        if not count:
             return None
-        arrays = [store.numpy() for store in self._kept]
-        count = min(len(array) for array in arrays)
-        return keras.tree.pack_sequence_as(self._structure, [np.asarray(array[:count]) for array in arrays])
+        return keras.tree.pack_sequence_as(self._structure, [store.numpy()[:count] for store in self._kept])
 
+    def _can_keep(self, leaf: Any) -> bool:
+        if not tf.is_tensor(leaf) or isinstance(leaf, tf.RaggedTensor | tf.SparseTensor):
+            return False
+        numeric = leaf.dtype.is_floating or leaf.dtype.is_integer or leaf.dtype.is_bool
+        return bool(numeric and leaf.shape.rank and (leaf.shape[1:].is_fully_defined() or not self._compiled))
 
-def _dense(leaf: Any) -> bool:
-    if not tf.is_tensor(leaf) or isinstance(leaf, tf.RaggedTensor | tf.SparseTensor):
-        return False
-    numeric = leaf.dtype.is_floating or leaf.dtype.is_integer or leaf.dtype.is_bool
-    return bool(numeric and leaf.shape.rank)
+    def _takes(self, leaves: list[Any]) -> bool:
+        return len(leaves) == len(self._kept) and all(
+            leaf.dtype == store.dtype and leaf.shape[1:].is_compatible_with(store.shape[1:])
+            for leaf, store in zip(leaves, self._kept, strict=True)
+        )
 
 
 def _most(leaf: Any) -> int:
@@ -62,7 +80,7 @@ def _most(leaf: Any) -> int:
     return int(max(1, min(MAX_SAMPLES, MAX_VALUES // max(1, int(np.prod(known))))))
 
 
-def _store(leaf: Any) -> Any:
-    shape = [leaf.shape[0] and min(leaf.shape[0], _most(leaf)), *leaf.shape[1:]]
+def _store(leaf: Any, most: int) -> Any:
+    shape = [most, *leaf.shape[1:]]
     zeros = np.zeros([size or 0 for size in shape], leaf.dtype.as_numpy_dtype)
     return tf.Variable(zeros, trainable=False, shape=tf.TensorShape(shape), dtype=leaf.dtype)

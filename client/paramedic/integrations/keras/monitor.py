@@ -184,7 +184,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _install(self, model: Any) -> None:
         if self._recorder is None or not self._recorder.serves(model):
             capacity = self._every + model.steps_per_execution - 1
-            first_batch = FirstBatch() if self._probing and not self._samples_known() else None
+            first_batch = FirstBatch(bool(model.jit_compile)) if self._probing and not self._samples_known() else None
             self._probes = None
             self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off, first_batch)
         elif self._recorder.traced is not None:
