@@ -1,14 +1,14 @@
 """Runs the gradient rules over a run's per-tensor gradient norms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from paramedic_service.rules import gradients
 from paramedic_service.rules.changes import Changes
-from paramedic_service.rules.description import Description
+from paramedic_service.rules.description import Description, Optimizer
 from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.finding import Evidence
 from paramedic_service.rules.gradient_baseline import TINY, GradientBaseline
@@ -77,7 +77,9 @@ class GradientMonitor(Monitor[GradientState]):
         kernels = [i for i, tensor in enumerate(description.tensors) if tensor.role == "kernel"]
         known = len(kernels) > 1 and np.isfinite(self._roots[[kernels[0], kernels[-1]]]).all()
         self._ends = (kernels[0], kernels[-1]) if known else None
-        searches = description.optimizer is not None and description.optimizer.dynamic_loss_scale
+        optimizer = description.optimizer or Optimizer()
+        searches = optimizer.dynamic_loss_scale
+        self._clipped = any((optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm))
         patience = "scale_search" if searches else "patience"
         self._nonfinite_patience = int(self[gradients.NONFINITE_GRADIENT].rule[patience])
         self._limit()
@@ -87,6 +89,9 @@ class GradientMonitor(Monitor[GradientState]):
         self._adapt(gradients.adapted(self._rulebook, bounds, self.state.baseline))
 
     def _adapt(self, bounds: Limits) -> None:
+        if self._clipped:
+            # Norms are of gradients before clipping: a spike that is clipped does no harm.
+            bounds = replace(bounds, spike=np.full_like(bounds.spike, np.inf))
         self._limits = bounds
         self._highest, self._lowest = bounds.highest, bounds.lowest
 

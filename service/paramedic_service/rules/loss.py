@@ -38,7 +38,7 @@ LOSS_SPIKE = RuleDeclaration(
     parameters=(
         Parameter("ratio", 2.0, "loss over the mean of the last 100", "llm-foundry LossSpike", "ratio"),
         Parameter("patience", 5, "such losses in a row", "llm-foundry LossSpike; the count is ours", "steps"),
-        Parameter("share", 0.25, "height of the spike over the initial loss; a converged loss may double in noise"),
+        Parameter("share", 0.5, "height of the spike over the initial loss; a converged loss may double in noise"),
         Parameter("resolve_after", 50, "losses below it in a row that resolve it", unit="steps"),
     ),
     remedies=(

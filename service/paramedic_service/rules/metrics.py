@@ -99,7 +99,7 @@ CONSTANT_PREDICTION = RuleDeclaration(
         Parameter("tolerance", 0.005, "accuracy above the share of the most frequent class"),
         Parameter("entropy", 0.03, "loss below the entropy of the class frequencies", unit="ratio"),
         Parameter("patience", 3, "epochs in a row", unit="epochs"),
-        Parameter("losses", 150, "losses that a training is given to begin", unit="steps"),
+        Parameter("losses", 300, "losses that a training is given to begin", unit="steps"),
         Parameter("resolve_after", 1, "epochs in a row without it that resolve it", unit="epochs"),
     ),
     remedies=(

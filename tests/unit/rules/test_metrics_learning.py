@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paramedic_service.rules.description import Description, Layer, Loss, Model
+from paramedic_service.rules.description import Description, Layer, Loss, Model, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from support.epochs import classifier, follow, healthy, openings, rows_of
-from support.telemetry import diagnose, healthy_loss, healthy_norms
+from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms
 
 STEPS = 600
 
@@ -189,6 +189,15 @@ def test_a_large_error_makes_large_gradients() -> None:
     norms[50:] *= 1e4
     assert "exploding_gradient" not in opened_in(large, norms)
     assert "exploding_gradient" in opened_in(noisy(2.3), norms)
+
+
+def test_a_gradient_spike_that_is_clipped_does_no_harm() -> None:
+    loss, norms = noisy(2.0), healthy_norms(STEPS)
+    norms[300] *= 100
+    loss[300] = 2.5
+    assert "gradient_spike" in opened_in(loss, norms)
+    clipped = Description(TENSORS, optimizer=Optimizer(global_clipnorm=1.0))
+    assert "gradient_spike" not in openings(diagnose(loss, norms, description=clipped)[1])
 
 
 def test_the_rules_say_what_they_miss() -> None:
