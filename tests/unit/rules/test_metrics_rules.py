@@ -111,7 +111,7 @@ def imbalanced(accuracy: float, loss: float):
 def test_a_model_that_names_the_most_frequent_class_is_found() -> None:
     description = classifier(2, counts=(900, 100))
     entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
-    assert found_in(imbalanced(0.9, entropy), description)["constant_prediction"] < 9 * EPOCH
+    assert found_in(imbalanced(0.9, entropy), description)["constant_prediction"] < 13 * EPOCH
 
 
 def test_a_little_better_than_the_class_frequencies_is_no_constant_prediction() -> None:
