@@ -19,7 +19,7 @@ from typing import Any
 
 RECORDINGS = Path(__file__).parent / "recordings"
 OUTCOMES = "outcomes.json"
-_CHUNK = 8  # runs a process trains before it is asked for its outcomes
+_CHUNK = 12  # runs a process trains before it is asked for its outcomes
 _PROCESSES = 2
 
 

@@ -23,6 +23,7 @@ class Label:
         onset: Step before which nothing is wrong.
         steps: Trained.
         steps_per_epoch: As planned.
+        error: Class name of the exception that ended it; empty when none did.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Label:
     onset: int
     steps: int
     steps_per_epoch: int
+    error: str = ""
 
     @property
     def healthy(self) -> bool:

@@ -45,14 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs, telemetry = judge(asked.recordings, asked.split)
     scores = {name: score(judged) for name, judged in runs.items()}
     swept = {each.NAME: sweep(each.judge, telemetry, scores[OURS].recall, scores[OURS].accused) for each in _BASELINES}
+    quiet = score([run for run in runs[OURS] if not run.label.error])
     if asked.json:
         print(json.dumps(_document(asked.split, runs, scores, swept), indent=1))
     else:
-        print(summary(scores, swept), details(by_fault(runs[OURS]), by_rule(runs[OURS])), sep="\n")
+        print(summary(scores, swept, quiet), details(by_fault(runs[OURS]), by_rule(runs[OURS])), sep="\n")
     if asked.runs:
         print(_noteworthy(runs[OURS]))
     if asked.readme:
-        rewrite(README, summary(scores, swept))
+        rewrite(README, summary(scores, swept, quiet))
 
 
 def judge(recordings: Path, split: str) -> tuple[dict[str, list[Judged]], list[tuple[Label, Telemetry]]]:

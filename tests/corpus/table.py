@@ -12,8 +12,14 @@ BEGIN = "<!-- corpus: begin -->"
 END = "<!-- corpus: end -->"
 
 
-def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept]) -> str:
-    """One line a diagnostician."""
+def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Scores) -> str:
+    """One line a diagnostician.
+
+    Args:
+        scores: By diagnostician, ours first.
+        swept: The baselines' sweeps.
+        quiet: Our scores over the runs that no exception ended, which nobody needs a diagnostician to notice.
+    """
     runs = next(iter(scores.values()))
     headings = (
         "",
@@ -39,7 +45,11 @@ def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept]) -> str:
         for name, each in scores.items()
     ]
     told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that no rule was tuned on."
-    return f"{told}\n\n{_table(headings, lines)}"
+    ended = (
+        f"{runs.recall.total - quiet.recall.total} of the faulty runs ended with an exception. Of the others Paramedic "
+        f"finds {_share(quiet.recall)} and names the right cause first in {_share(quiet.right_first)}."
+    )
+    return f"{told}\n\n{_table(headings, lines)}\n\n{ended}"
 
 
 def details(faults: Sequence[FaultScore], rules: Sequence[RuleScore]) -> str:

@@ -53,7 +53,8 @@ def _gradients(run: Telemetry, leniency: float) -> list[Alarm]:
 
 def _loss(run: Telemetry, leniency: float) -> list[Alarm]:
     loss, validation, epoch_loss = run.scalar("loss"), run.scalar("val_loss"), run.by_epoch("loss")
-    checks = loss.values[::_LOSS_STEPS]
+    every = max(1, round(_LOSS_STEPS * leniency))
+    checks = loss.values[::every]
     decrease = (checks[:-1] - checks[1:]) / np.maximum(np.abs(checks[:-1]), 1e-12) * 100
     stuck = np.concatenate([[False], decrease < _LOSS_PERCENT / leniency]) if len(checks) else np.zeros(0)
     best = np.minimum.accumulate(loss.values) if len(loss) else loss.values
@@ -63,7 +64,7 @@ def _loss(run: Telemetry, leniency: float) -> list[Alarm]:
         late[patience:] = best[:-patience] - best[patience:] < _PLATEAU_DELTA / leniency
     gap = ratio(validation.values - epoch_loss.values[: len(validation)], epoch_loss.values[: len(validation)])
     return [
-        *first("LossNotDecreasing", loss.steps[::_LOSS_STEPS], stuck, "learning_rate_too_low"),
+        *first("LossNotDecreasing", loss.steps[::every], stuck, "learning_rate_too_low"),
         *first("Overtraining", loss.steps, late, "converged"),
         *first("Overfit", validation.steps[: len(gap)], gap > _OVERFIT * leniency, "overfitting"),
     ]

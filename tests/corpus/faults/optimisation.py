@@ -14,7 +14,7 @@ FAULTS = (
     Fault("learning_rate_10", images.PLAIN, TOO_HIGH, {"optimizer": adam(10.0)}),
     Fault("learning_rate_10", texts.BIDIRECTIONAL, TOO_HIGH, {"optimizer": adam(10.0)}),
     Fault("learning_rate_10", sequences.ROWS_LSTM, TOO_HIGH, {"optimizer": adam(10.0)}),
-    Fault("learning_rate_10", tables.WINE, TOO_HIGH, {"optimizer": adam(10.0)}),
+    Fault("learning_rate_10", tables.FRIEDMAN, TOO_HIGH, {"optimizer": adam(10.0)}),
     Fault("learning_rate_high", images.CONVOLUTIONAL, TOO_HIGH, {"optimizer": adam(0.5)}),
     Fault("learning_rate_high", sequences.ROWS_RNN, TOO_HIGH, {"optimizer": sgd(5.0)}),
     Fault("learning_rate_high", texts.TRANSFORMER, TOO_HIGH, {"optimizer": adam(0.3)}),

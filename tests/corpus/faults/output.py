@@ -12,6 +12,7 @@ from corpus.programs.models import one_hot
 from corpus.programs.program import Fault, on_data
 
 WRONG_OUTPUT = ("wrong_output_layer",)
+DOUBLED = ("wrong_output_layer", "misplaced_activation")
 ENCODING = ("label_encoding", "wrong_loss")
 
 
@@ -68,10 +69,10 @@ FAULTS = (
         "missing_softmax", images.CONVERGED, WRONG_OUTPUT,
         {"model": models.mlp(64, [96], 10, None), "loss": _sparse_logits},
     ),
-    Fault("doubled_softmax", images.NOISY, WRONG_OUTPUT, {"model": _softmax_twice(images.NOISY.model)}),
-    Fault("doubled_softmax", sequences.ROWS_RNN, WRONG_OUTPUT, {"model": _softmax_twice(sequences.ROWS_RNN.model)}),
-    Fault("doubled_softmax", images.DEEP_TANH, WRONG_OUTPUT, {"model": _softmax_twice(images.DEEP_TANH.model)}),
-    Fault("doubled_softmax", tables.WINE, WRONG_OUTPUT, {"model": _softmax_twice(tables.WINE.model)}),
+    Fault("doubled_softmax", images.NOISY, DOUBLED, {"model": _softmax_twice(images.NOISY.model)}),
+    Fault("doubled_softmax", sequences.ROWS_RNN, DOUBLED, {"model": _softmax_twice(sequences.ROWS_RNN.model)}),
+    Fault("doubled_softmax", images.DEEP_TANH, DOUBLED, {"model": _softmax_twice(images.DEEP_TANH.model)}),
+    Fault("doubled_softmax", tables.WINE, DOUBLED, {"model": _softmax_twice(tables.WINE.model)}),
     Fault("relu_output", tables.DIABETES, WRONG_OUTPUT, {"model": models.mlp(10, [16], 1, "relu")}),
     Fault("relu_output", tables.FRIEDMAN, WRONG_OUTPUT, {"model": models.mlp(10, [32, 16], 1, "relu")}),
     Fault(

@@ -25,7 +25,7 @@ def both_ways(cell: Any, units: int) -> Any:
 
 
 ADDING_LENGTH = 40
-LAG = 50
+LAG = 30
 
 ROWS_RNN = Program(
     "rows-rnn", "tuning", "rnn", "a plain RNN over few rows", _rows,
@@ -48,7 +48,7 @@ ADDING = Program(
     skill.variance_explained, 0.6, epochs=16,
 )  # fmt: skip
 LONG_LAG = Program(
-    "lag-gru", "reporting", "gru", "a symbol to be kept over fifty steps of noise: a late starter",
+    "lag-gru", "reporting", "gru", "a symbol to be kept over thirty steps of noise: a late starter",
     partial(data.long_lag, length=LAG), models.recurrent((LAG, 5), [partial(layers.GRU, 16)], 4), adam(0.01), SPARSE,
     skill.accuracy, 0.6, epochs=10, metrics=("accuracy",),
 )  # fmt: skip
