@@ -30,6 +30,7 @@ def finding(
     threshold: float | None = None,
     is_open: bool = True,
     summary: str = "",
+    meaning: str = "value",
 ) -> Finding:
     """A finding as the rule would make it."""
     severity = SEVERITIES.get(rule, Severity.INFO if rule in INFO else Severity.WARNING)
@@ -44,7 +45,7 @@ def finding(
         violations=1,
         episodes=1,
         summary=summary or f"What {rule} looks for was seen at step {step}.",
-        evidence=(Evidence("signal", step, value, "value", threshold=threshold),),
+        evidence=(Evidence("signal", step, value, meaning, threshold=threshold),),
         remedies=(),
     )
 

@@ -1,8 +1,9 @@
 """Causes in the data and in what it is held against: inputs, labels, loss and output."""
 
 from paramedic_service.incidents import readings, remedies, task
-from paramedic_service.incidents.evidence import CauseDeclaration, cleared, fact, found, saying
+from paramedic_service.incidents.evidence import CauseDeclaration, cleared, fact, found, mismatched, negative, raised
 from paramedic_service.incidents.symptoms import BLIND, EXPLODING, RUINED, SIDE_EFFECTS, STUCK
+from paramedic_service.rules.errors_messages import Fault
 
 WRONG_OUTPUT_LAYER = CauseDeclaration(
     id="wrong_output_layer",
@@ -46,10 +47,14 @@ LABEL_ENCODING = CauseDeclaration(
     clues=(
         found(3.5, "label_range"),
         found(2.0, "output_layer"),
-        saying(2.5, "training_error", "label", "one-hot", "one hot"),
-        found(0.7, "impossible_loss", "nonfinite_loss", "initial_loss"),
+        raised(3.5, Fault.LABEL_RANGE),
+        mismatched(3.0, labels=True),
+        raised(0.7, Fault.INDEX_RANGE, Fault.DTYPE),
+        negative(2.5, "impossible_loss"),
+        found(0.5, "nonfinite_loss", "initial_loss"),
         found(0.4, *STUCK),
         fact(3.2, task.loss_reads_other_labels),
+        cleared(-0.7, "output_layer", "label_range"),
     ),
     effects=(*BLIND, *RUINED, "training_error", "input_shape", "nonfinite_gradient"),
     remedies=(task.fitting_labels, task.fitting_loss),
@@ -64,7 +69,8 @@ UNNORMALISED_INPUT = CauseDeclaration(
         found(0.7, *STUCK),
         found(0.7, *RUINED, "oscillation"),
         found(0.6, *EXPLODING),
-        found(0.6, "saturated_units", "dead_units", "initial_loss", "activation_scale"),
+        found(1.5, "initial_loss"),
+        found(0.6, "saturated_units", "dead_units", "activation_scale"),
         cleared(-2.0, "unnormalised_input", "feature_scale"),
     ),
     effects=(*SIDE_EFFECTS, *BLIND),
@@ -81,7 +87,10 @@ BAD_INPUT_VALUES = CauseDeclaration(
         found(4.5, "nonfinite_input"),
         found(0.7, "nonfinite_loss"),
         found(0.5, "nonfinite_gradient"),
-        fact(1.2, readings.ruined_at_once),
+        raised(1.5, Fault.NONFINITE),
+        fact(1.5, readings.ruined_at_once),
+        cleared(0.7, "exploding_gradient", "exploding_gradient_relative", "growing_gradient", "divergence"),
+        fact(-1.0, readings.rate_above_usual),
         fact(-1.5, readings.inputs_finite),
         cleared(-1.0, "nonfinite_input"),
         found(-1.0, "exploding_gradient", "exploding_gradient_relative", "growing_gradient", "divergence"),
@@ -154,6 +163,7 @@ DATA_LEAKAGE = CauseDeclaration(
     clues=(
         found(2.5, "suspicious_validation"),
         found(1.5, "impossible_loss"),
+        negative(-2.5, "impossible_loss"),
         fact(-1.5, readings.has_dropout),
         found(-1.5, "output_layer", "label_range", *RUINED),
     ),
@@ -168,11 +178,10 @@ INPUT_SHAPE = CauseDeclaration(
     title="The inputs do not have the shape that the model reads",
     clues=(
         found(4.0, "input_shape", "missing_return_sequences"),
-        saying(2.5, "training_error", "shape", "dimension", "incompatible", "ragged"),
+        mismatched(3.0, labels=False),
         found(2.0, "excessive_padding"),
-        found(0.3, *STUCK),
     ),
-    effects=("training_error", *BLIND),
+    effects=("training_error", *STUCK, *BLIND),
     remedies=(
         remedies.words("Reshape to (batch, timesteps, features); pad, truncate or window sequences of unequal length."),
         remedies.words("Mask padding: Masking, or Embedding(mask_zero=True); sort samples by length."),

@@ -1,9 +1,10 @@
 """Causes in how gradients reach the weights: too large, too small, or not at all."""
 
 from paramedic_service.incidents import readings, remedies
-from paramedic_service.incidents.evidence import CauseDeclaration, below, cleared, fact, found
+from paramedic_service.incidents.evidence import CauseDeclaration, below, cleared, fact, found, grown, raised
 from paramedic_service.incidents.network import LINEAR, RECTIFIERS, SATURATING
 from paramedic_service.incidents.symptoms import BLIND, BLOWN_UP, EXPLODING, RUINED, SIDE_EFFECTS, STUCK
+from paramedic_service.rules.errors_messages import Fault
 
 EXPLODING_GRADIENTS = CauseDeclaration(
     id="exploding_gradients",
@@ -11,9 +12,10 @@ EXPLODING_GRADIENTS = CauseDeclaration(
     clues=(
         found(3.0, "exploding_gradient", "exploding_gradient_relative", "growing_gradient"),
         found(2.0, "exploding_through_time"),
-        found(1.5, "nonfinite_gradient", "gradient_spike"),
+        found(1.5, "gradient_spike"),
+        found(0.8, "nonfinite_gradient"),
         found(0.7, *RUINED),
-        found(0.5, *BLOWN_UP),
+        grown(0.5, *BLOWN_UP),
         fact(0.8, readings.plain_over_long),
         fact(0.3, readings.unclipped),
         fact(-2.0, readings.rate_above_usual),
@@ -72,6 +74,7 @@ DEAD_UNITS = CauseDeclaration(
         found(1.0, "dead_tensor"),
         found(0.7, *STUCK, "constant_output", "constant_prediction"),
         fact(-3.0, readings.no_rectifier),
+        found(-1.5, *EXPLODING, *RUINED, *BLOWN_UP),
         cleared(-2.5, "dead_units", "negative_bias"),
         fact(-0.7, readings.rate_above_usual),
     ),
@@ -91,6 +94,7 @@ SATURATED_UNITS = CauseDeclaration(
         found(0.7, "vanishing_gradient", "dead_tensor"),
         found(0.7, *STUCK, "constant_output"),
         cleared(-2.5, "saturated_units"),
+        found(-1.0, *EXPLODING, *RUINED, *BLOWN_UP),
         fact(-0.7, readings.rate_above_usual),
     ),
     effects=(
@@ -115,6 +119,7 @@ DISCONNECTED_TENSOR = CauseDeclaration(
     clues=(
         found(2.8, "dead_tensor"),
         found(2.5, "unchanged_tensor", "nothing_trainable"),
+        raised(4.0, Fault.DISCONNECTED),
         found(-2.5, *EXPLODING, *RUINED),
         found(-2.0, "dead_units", "saturated_units"),
         found(-1.0, "vanishing_gradient"),
@@ -134,6 +139,7 @@ MISPLACED_ACTIVATION = CauseDeclaration(
         found(3.0, "missing_activation", "doubled_activation", "hidden_softmax"),
         found(0.6, *STUCK),
         fact(0.8, readings.no_hidden_activation),
+        cleared(-2.0, "missing_activation", "doubled_activation", "hidden_softmax"),
     ),
     effects=(*BLIND, "vanishing_gradient", "layer_imbalance"),
     remedies=(

@@ -1,7 +1,7 @@
 """Causes in how the loss is minimised: learning rate, optimizer, batches, clipping, initial weights."""
 
 from paramedic_service.incidents import readings, remedies
-from paramedic_service.incidents.evidence import CauseDeclaration, above, below, cleared, fact, found
+from paramedic_service.incidents.evidence import CauseDeclaration, above, below, cleared, fact, found, grown
 from paramedic_service.incidents.symptoms import BLOWN_UP, EXPLODING, RUINED, SIDE_EFFECTS, STUCK
 
 LEARNING_RATE_TOO_HIGH = CauseDeclaration(
@@ -11,10 +11,11 @@ LEARNING_RATE_TOO_HIGH = CauseDeclaration(
     clues=(
         above(3.5, "learning_rate_range"),
         above(1.5, "update_ratio", "update_spike"),
-        found(1.5, *RUINED),
+        found(1.5, "divergence", "loss_spike"),
+        found(0.9, "nonfinite_loss"),
         found(1.2, "oscillation"),
-        found(0.8, *EXPLODING),
-        found(0.7, *BLOWN_UP),
+        found(0.8, "exploding_gradient", "exploding_gradient_relative", "growing_gradient", "gradient_spike"),
+        grown(0.7, *BLOWN_UP),
         found(0.7, "dead_units", "saturated_units", "constant_output"),
         found(0.3, "loss_not_decreasing", "constant_prediction"),
         fact(2.5, readings.rate_above_usual),
@@ -23,7 +24,7 @@ LEARNING_RATE_TOO_HIGH = CauseDeclaration(
         found(-2.5, "nonfinite_input"),
         found(-1.0, "stagnation"),
     ),
-    effects=SIDE_EFFECTS,
+    effects=(*SIDE_EFFECTS, "nonfinite_gradient"),
     remedies=(
         remedies.learning_rate(0.1),
         remedies.clip,
@@ -57,6 +58,7 @@ UNSUITABLE_OPTIMIZER = CauseDeclaration(
         found(3.0, "optimizer_choice"),
         found(2.5, "adam_epsilon"),
         found(0.8, "loss_plateau", "stagnation", "loss_not_decreasing"),
+        cleared(-0.7, "optimizer_choice", "adam_epsilon"),
         found(-1.5, "vanishing_gradient", "vanishing_through_time", "dead_units"),
     ),
     effects=STUCK,
@@ -75,6 +77,7 @@ BATCH_SIZE_TOO_SMALL = CauseDeclaration(
         above(2.0, "gradient_noise"),
         found(0.9, "oscillation", "loss_spike", "gradient_spike"),
         fact(1.5, readings.tiny_batch),
+        cleared(-1.0, "batch_size"),
     ),
     effects=("loss_plateau", "underfit"),
     remedies=(remedies.larger_batches, remedies.learning_rate(0.3)),
@@ -88,6 +91,7 @@ BATCH_SIZE_TOO_LARGE = CauseDeclaration(
         below(2.0, "gradient_noise"),
         found(0.5, "stagnation", "loss_plateau", "underfit"),
         fact(1.5, readings.huge_batch),
+        cleared(-1.0, "batch_size"),
     ),
     effects=STUCK,
     remedies=(remedies.smaller_batches, remedies.learning_rate(3.0)),

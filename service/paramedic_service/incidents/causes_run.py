@@ -1,14 +1,13 @@
 """Causes in the training process itself: it stalled, or it raised."""
 
 from paramedic_service.incidents import remedies
-from paramedic_service.incidents.evidence import CauseDeclaration, found, saying
-
-MEMORY = ("memory", "oom", "resource exhausted", "resourceexhausted")
+from paramedic_service.incidents.evidence import CauseDeclaration, found, raised
+from paramedic_service.rules.errors_messages import Fault
 
 OUT_OF_MEMORY = CauseDeclaration(
     id="out_of_memory",
     title="The training ran out of memory",
-    clues=(saying(5.0, "training_error", *MEMORY),),
+    clues=(raised(5.0, Fault.MEMORY),),
     remedies=(remedies.smaller_batches, remedies.widen(0.5), remedies.shorten),
 )
 
@@ -17,7 +16,7 @@ TRAINING_ERROR = CauseDeclaration(
     title="The training raised an error",
     clues=(
         found(2.0, "training_error"),
-        saying(-2.0, "training_error", *MEMORY),
+        raised(-2.0, Fault.MEMORY, Fault.SHAPE, Fault.RAGGED, Fault.LABEL_RANGE, Fault.NONFINITE, Fault.DISCONNECTED),
         found(-1.0, "input_shape", "label_range", "output_layer"),
     ),
     remedies=(remedies.words("Do what the error's finding says."),),

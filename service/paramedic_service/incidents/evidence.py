@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from paramedic_service.incidents.incident import Remedy
 from paramedic_service.incidents.situation import Situation
+from paramedic_service.rules.errors_messages import Fault
 from paramedic_service.rules.finding import Finding
 
 FIRST = 1.3
@@ -82,9 +83,31 @@ def below(weight: float, *rules: str) -> Symptom:
     return Symptom(weight, rules, lambda finding: _margin(finding) < 0)
 
 
-def saying(weight: float, rule: str, *words: str) -> Symptom:
-    """The rule's finding says one of these words."""
-    return Symptom(weight, (rule,), lambda finding: any(word in finding.summary.lower() for word in words))
+def negative(weight: float, *rules: str) -> Symptom:
+    """Any of these rules found a value below zero."""
+    return Symptom(weight, rules, lambda finding: finding.evidence[0].value < 0)
+
+
+def grown(weight: float, *rules: str) -> Symptom:
+    """Any of these rules found a large number; NaN and infinity are no sign of growth."""
+    return Symptom(weight, rules, lambda finding: math.isfinite(finding.evidence[0].value))
+
+
+def mismatched(weight: float, *, labels: bool) -> Symptom:
+    """An exception over shapes ended the training: over those of labels, or of anything else."""
+    faults = {Fault.SHAPE.value, Fault.RAGGED.value}
+
+    def matches(finding: Finding) -> bool:
+        of_labels = any(word in finding.summary.lower() for word in ("target", "label"))
+        return finding.evidence[0].meaning in faults and of_labels is labels
+
+    return Symptom(weight, ("training_error",), matches)
+
+
+def raised(weight: float, *faults: Fault) -> Symptom:
+    """An exception of one of these classes ended the training."""
+    words = {fault.value for fault in faults}
+    return Symptom(weight, ("training_error",), lambda finding: finding.evidence[0].meaning in words)
 
 
 def cleared(weight: float, *rules: str) -> Clue:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from paramedic_service.incidents.catalogue import CAUSES
+from paramedic_service.rules.errors_messages import Fault
 from support.incidents import (
     dense,
     dropout,
@@ -151,17 +152,17 @@ SITUATIONS: dict[str, tuple[Case, Case]] = {
     "input_shape": (
         case(
             finding("input_shape", 0),
-            finding("training_error", 1, summary="ValueError: the shape (32, 4) does not fit lstm."),
+            finding("training_error", 1, meaning=Fault.SHAPE.value),
         ),
-        case(finding("training_error", 1, summary="KeyError: 'x'.")),
+        case(finding("training_error", 1, meaning=Fault.OTHER.value)),
     ),
     "out_of_memory": (
-        case(finding("training_error", 1, summary="The GPU ran out of memory in dense.")),
-        case(finding("training_error", 1, summary="KeyError: 'x'.")),
+        case(finding("training_error", 1, meaning=Fault.MEMORY.value)),
+        case(finding("training_error", 1, meaning=Fault.OTHER.value)),
     ),
     "training_error": (
-        case(finding("training_error", 1, summary="KeyError: 'x'.")),
-        case(finding("training_error", 1, summary="The GPU ran out of memory in dense.")),
+        case(finding("training_error", 1, meaning=Fault.OTHER.value)),
+        case(finding("training_error", 1, meaning=Fault.MEMORY.value)),
     ),
     "accumulating_gradients": (
         case("accumulating_gradient", "growing_gradient", description=training(*mlp())),
@@ -212,6 +213,35 @@ def test_targets_that_the_output_cannot_reach_are_the_output_layers_fault() -> N
 def test_one_hot_labels_under_a_sparse_loss_are_a_matter_of_encoding() -> None:
     described = training(*mlp(), loss=SPARSE, targets=labels(3, "one_hot"))
     assert first_cause("output_layer", description=described) == "label_encoding"
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (Fault.SHAPE, "input_shape"),
+        (Fault.RAGGED, "input_shape"),
+        (Fault.LABEL_RANGE, "label_encoding"),
+        (Fault.MEMORY, "out_of_memory"),
+        (Fault.DISCONNECTED, "disconnected_tensor"),
+        (Fault.OTHER, "training_error"),
+    ],
+)
+def test_an_error_alone_tells_its_cause(fault: Fault, cause: str) -> None:
+    assert first_cause(finding("training_error", 1, meaning=fault.value)) == cause
+
+
+def test_an_error_over_shapes_is_a_matter_of_encoding_where_it_is_over_those_of_labels() -> None:
+    described = training(*mlp(), loss=CATEGORICAL)
+    assert first_cause(finding("training_error", 1, meaning=Fault.SHAPE.value), description=described) == (
+        "input_shape"
+    )
+    wrong = finding("training_error", 1, meaning=Fault.SHAPE.value, summary="The targets (32, 3) are one-hot.")
+    assert first_cause(wrong, description=described) == "label_encoding"
+
+
+def test_a_negative_cross_entropy_is_a_matter_of_labels_and_a_vanished_one_of_leakage() -> None:
+    assert first_cause(finding("impossible_loss", value=-3.0)) == "label_encoding"
+    assert first_cause(finding("impossible_loss", value=1e-9)) == "data_leakage"
 
 
 def test_ids_are_unique() -> None:
