@@ -9,7 +9,7 @@ from paramedic_service.rules import accumulation, clipping, noise_scale, through
 from paramedic_service.rules.description import Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.noise_scale import estimates
-from paramedic_service.rules.through_time import passage
+from paramedic_service.rules.through_time import explodes, passage
 from support.signals import TIME_STEPS, Training, healthy
 from support.telemetry import healthy_loss, rows_of
 
@@ -65,6 +65,14 @@ def test_losses_of_all_time_steps_may_add_up() -> None:
     training = healthy()
     training.paths["lstm"][:] = TIME_STEPS[::-1] * 40 + 1.0
     assert opened(training) == {}
+
+
+def test_what_losses_may_add_up_to_grows_with_the_sequence() -> None:
+    steps = np.arange(1000)
+    for slope, expected in ((5.0, False), (20.0, True)):
+        found = passage("lstm", steps, (1 + slope * steps[::-1]).astype(np.float32))
+        assert found is not None
+        assert explodes(through_time.EXPLODING_THROUGH_TIME, found) is expected
 
 
 def test_nan_along_the_path_tells_nothing() -> None:
