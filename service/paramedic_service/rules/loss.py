@@ -77,6 +77,7 @@ NOT_DECREASING = RuleDeclaration(
         Parameter("decrease", 0.05, "relative decrease that counts as learning", "TheDeepChecker", "ratio"),
         Parameter("checks", 30, f"checks of {WINDOW} losses that a training is given to begin", unit="checks"),
         Parameter("hopeless", 10, "the same while nothing points to a late beginning", unit="checks"),
+        Parameter("excess", 1.5, "first losses over ln K of K classes from which it comes down by the last bias alone"),
         Parameter("falling", 1.5, "slope of the last losses that points to one", unit="standard errors"),
         Parameter("patience", 5, "checks in a row", "TheDeepChecker", "checks"),
         Parameter("resolve_after", 5, "checks with a decrease in a row that resolve it", unit="checks"),
@@ -149,9 +150,21 @@ def divergence(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdic
     )
 
 
-def not_decreasing(rule: RuleDeclaration, history: LossHistory, onset: Onset, step: int) -> Verdict | None:
-    """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished."""
+def not_decreasing(
+    rule: RuleDeclaration, history: LossHistory, onset: Onset, uniform: float | None, step: int
+) -> Verdict | None:
+    """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished.
+
+    Args:
+        rule: With its parameters.
+        history: Up to the window.
+        onset: Likewise.
+        uniform: Loss of knowing nothing; None when unknown. To come down to it is to learn nothing.
+        step: At the end of the window.
+    """
     best, initial = history.best, history.initial
+    if initial is not None and uniform is not None and uniform < initial <= rule["excess"] * uniform:
+        initial = uniform
     # A learning rate that is warmed up has not begun to work before it has risen.
     given = history.windows - onset.rose
     if best is None or initial is None or initial <= 0 or given < rule["hopeless"]:

@@ -10,12 +10,14 @@ import numpy as np
 from paramedic_service.rules import loss
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.condition import Condition
+from paramedic_service.rules.description import Description
 from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.learning_onset import Onset, OnsetReader
 from paramedic_service.rules.loss_history import WINDOW, LossHistory
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.standing import LossObservations, Span
+from paramedic_service.rules.task import cross_entropy
 from paramedic_service.rules.telemetry import LOSS, Rows
 
 
@@ -47,6 +49,15 @@ class LossMonitor(Monitor[LossState]):
         self._spike, self._nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
         self._not_decreasing = self[loss.NOT_DECREASING]
         self._window_rules = tuple((self[rule], judge) for rule, judge in loss.WINDOW_RULES)
+
+    def describe(self, description: Description, step: int, changes: Changes) -> None:
+        """Takes in what the loss is."""
+        self.resume(description)
+
+    def resume(self, description: Description) -> None:
+        """Derives the loss of knowing nothing."""
+        entropy = cross_entropy(description)
+        self._uniform = None if entropy is None else entropy.uniform
 
     def restart(self) -> None:
         """Forgets the history: the new training may even have another loss."""
@@ -101,7 +112,7 @@ class LossMonitor(Monitor[LossState]):
             for condition, judge in self._window_rules:
                 _judge(condition, changes, row, step, judge(condition.rule, history, step))
             condition = self._not_decreasing
-            verdict = loss.not_decreasing(condition.rule, history, self.state.onset, step)
+            verdict = loss.not_decreasing(condition.rule, history, self.state.onset, self._uniform, step)
             _judge(condition, changes, row, step, verdict)
 
     def _judge_each(

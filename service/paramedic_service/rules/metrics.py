@@ -75,7 +75,7 @@ DISAGREEMENT = RuleDeclaration(
     summary="The loss falls and the accuracy does not follow.",
     requires=(LOSS, ACCURACY),
     parameters=(
-        Parameter("correlation", 0.5, "of falling loss and rising accuracy over the epochs", "TheDeepChecker"),
+        Parameter("correlation", 0.5, "of the ranks of loss and accuracy, which should be negative", "TheDeepChecker"),
         Parameter("epochs", 6, "epochs over which they are compared", unit="epochs"),
         Parameter("decrease", 0.1, "relative decrease of the loss over them, without which nothing can follow"),
         Parameter("movement", 0.03, "range of the accuracy over them above which it moves, against the loss"),
@@ -176,7 +176,7 @@ def suspicious_validation(rule: RuleDeclaration, history: EpochHistory, step: in
 
 
 def disagreement(rule: RuleDeclaration, history: EpochHistory, step: int) -> Verdict | None:
-    """Judges the end of an epoch: Pearson's correlation of the loss, negated, and the accuracy."""
+    """Judges the end of an epoch: the accuracy falls with the loss. By ranks, so that no single epoch decides it."""
     epochs = history.epochs[-int(rule["epochs"]) :]
     accuracies = [epoch.accuracy for epoch in epochs if epoch.accuracy is not None]
     losses = [epoch.loss for epoch in epochs]
@@ -191,13 +191,13 @@ def disagreement(rule: RuleDeclaration, history: EpochHistory, step: int) -> Ver
     fell = losses[0] - losses[-1] >= rule["decrease"] * losses[0]
     if not fell or not max(accuracies) - min(accuracies) >= rule["movement"]:
         return None
-    agreement = -_correlation(losses, accuracies)
-    if not agreement < rule["correlation"] or accuracies[-1] >= accuracies[0]:
+    correlation = _rank_correlation(losses, accuracies)
+    if not correlation > rule["correlation"] or accuracies[-1] >= accuracies[0]:
         return None
     return Verdict(
         f"Over the last {len(epochs)} epochs to step {step} the loss fell from {losses[0]:.4g} to {losses[-1]:.4g} and "
         f"the accuracy from {accuracies[0]:.3f} to {accuracies[-1]:.3f}.",
-        (Evidence(ACCURACY, step, agreement, "correlation with the falling loss", threshold=rule["correlation"]),),
+        (Evidence(ACCURACY, step, correlation, "rank correlation with the loss", threshold=rule["correlation"]),),
     )
 
 
@@ -261,9 +261,14 @@ def underfit(
     )
 
 
-def _correlation(xs: list[float], ys: list[float]) -> float:
-    """Pearson's; 0 where one of them is constant."""
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    pairs = [(x - mean_x, y - mean_y) for x, y in zip(xs, ys, strict=True)]
+def _rank_correlation(xs: list[float], ys: list[float]) -> float:
+    """Spearman's; 0 where one of them is constant."""
+    mean = (len(xs) - 1) / 2
+    pairs = [(x - mean, y - mean) for x, y in zip(_ranks(xs), _ranks(ys), strict=True)]
     scale = math.sqrt(sum(x * x for x, _ in pairs) * sum(y * y for _, y in pairs))
     return sum(x * y for x, y in pairs) / scale if scale else 0.0
+
+
+def _ranks(values: list[float]) -> list[float]:
+    """Place of each value among all, from 0; equal ones share theirs."""
+    return [sum(other < value for other in values) + (values.count(value) - 1) / 2 for value in values]

@@ -64,7 +64,7 @@ def class_frequencies(description: Description) -> tuple[float, ...]:
 
 
 def harder_in_training(description: Description) -> bool:
-    """Whether the model handicaps its own training: dropout, noise, augmentation."""
+    """Whether the model handicaps its own training: dropout, noise, augmentation, the statistics of single batches."""
     layers = () if description.model is None else description.model.layers
     return any(_handicaps(layer) for layer in map(unwrapped, layers))
 
@@ -88,4 +88,5 @@ def _classes(description: Description) -> int:
 
 def _handicaps(layer: Layer) -> bool:
     rates = (number(layer.settings, name) for name in ("dropout", "recurrent_dropout"))
-    return layer.kind in DROPOUTS or layer.kind.startswith(("Random", "GaussianNoise")) or any(map(bool, rates))
+    noisy = layer.kind.startswith(("Random", "GaussianNoise", "BatchNormalization"))
+    return layer.kind in DROPOUTS or noisy or any(map(bool, rates))

@@ -113,6 +113,14 @@ def test_a_dead_training_is_found_long_before_one_is_given_up_that_may_begin_lat
     assert opened_in(noisy(2.3))["loss_not_decreasing"] < 200
 
 
+def test_coming_down_to_the_loss_of_knowing_nothing_is_no_learning() -> None:
+    training = healthy()
+    training.loss = noisy(math.log(10), deviation=0.003)
+    training.loss[:10] += np.linspace(0.5, 0.1, 10)
+    assert openings(follow(training)[1])["loss_not_decreasing"] < 200
+    assert "loss_not_decreasing" not in openings(follow(training, Description())[1])
+
+
 def test_a_loss_that_falls_slowly_is_given_time() -> None:
     late = np.concatenate([noisy(2.3, 250, 0.005) - 0.0003 * np.arange(250), healthy_loss(350, start=2.2)])
     assert "loss_not_decreasing" not in opened_in(late)
