@@ -243,6 +243,17 @@ def test_an_error_event_becomes_a_finding(replayer):
     assert [finding.rule for finding in feed(replayer, request)] == ["training_error"]
 
 
+def test_rules_know_how_often_a_run_was_restarted():
+    for attempt, expected in ((0, []), (2, ["restarted_earlier"])):
+        replayer = Replayer(LiveRun(RunKey("project", "run", attempt), 1, "run", 5.0))
+        assert [finding.rule for finding in feed(replayer, description(1), batch(2, [0]))] == expected
+
+
+def test_rules_know_when_a_training_began(replayer):
+    found = feed(replayer, event(1, "training_began", 1.7e9 - 5000), batch(2, [0, 1]))
+    assert [finding.rule for finding in found] == ["slow_first_step"]
+
+
 def test_a_replayed_batch_does_not_keep_the_whole_batch_alive(live):
     frontier = Frontier(tensors=2)
     fold(live, validate(description(1), frontier, max_tensors=5))
