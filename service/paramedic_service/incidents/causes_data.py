@@ -11,6 +11,8 @@ WRONG_OUTPUT_LAYER = CauseDeclaration(
     clues=(
         found(2.5, "output_layer"),
         found(2.0, "target_scale"),
+        found(1.5, "doubled_activation"),
+        fact(2.0, readings.doubled_at_output),
         found(0.8, "impossible_loss", "initial_loss", "nonfinite_loss"),
         found(0.8, "constant_prediction", "loss_metric_disagreement"),
         found(0.5, *STUCK),
@@ -107,10 +109,12 @@ CORRUPT_BATCH = CauseDeclaration(
         found(1.5, "loss_spike"),
         found(0.5, "update_spike", "exploding_gradient_relative"),
         fact(1.5, readings.recovered),
-        found(-1.5, "divergence", "growing_gradient", "oscillation", "exploding_gradient"),
+        fact(1.8, readings.out_of_the_blue),
+        found(-1.5, "divergence", "growing_gradient", "oscillation"),
+        fact(-0.7, readings.recurrent),
         fact(-1.0, readings.rate_above_usual),
     ),
-    effects=("nonfinite_loss", "nonfinite_gradient"),
+    effects=("nonfinite_loss", *EXPLODING, *SIDE_EFFECTS),
     remedies=(
         remedies.words("Inspect the batches just before the spike: order, labels, outliers."),
         remedies.clip,

@@ -23,6 +23,7 @@ LEARNING_RATE_TOO_HIGH = CauseDeclaration(
         fact(-0.7, readings.rate_usual),
         found(-2.5, "nonfinite_input"),
         found(-1.0, "stagnation"),
+        fact(-0.8, readings.out_of_the_blue),
     ),
     effects=(*SIDE_EFFECTS, "nonfinite_gradient"),
     remedies=(

@@ -16,6 +16,9 @@ from paramedic_service.incidents.situation import Situation
 from paramedic_service.rules.description import Description
 from paramedic_service.rules.finding import Finding, Severity
 
+DELAY = 100
+"""Steps by which one rule may see a fault later than another sees its effect: rules have patience."""
+
 MOST_CAUSES = 5
 """Of an incident."""
 
@@ -74,11 +77,21 @@ def _groups(situation: Situation) -> list[_Group]:
             groups += [_Group([], {rule: finding}) for rule, finding in left.findings.items()]
             break
         best = ranked[0]
-        members = {rule: each for rule, each in left.findings.items() if rule in best.declaration.explains}
+        members = _explained(best.declaration, left)
         concerned = [each for each in ranked if not members.keys().isdisjoint(each.declaration.symptoms)]
         _take_in(_Group(concerned, members), groups)
         left = left.without(members)
     return groups
+
+
+def _explained(cause: CauseDeclaration, situation: Situation) -> dict[str, Finding]:
+    """Findings that a cause accounts for: its symptoms, and what it set off, which did not come long before them."""
+    began = min(finding.opened_step for finding in situation.found(cause.symptoms))
+    return {
+        rule: finding
+        for rule, finding in situation.findings.items()
+        if rule in cause.symptoms or (rule in cause.effects and finding.opened_step >= began - DELAY)
+    }
 
 
 def _take_in(new: _Group, groups: list[_Group]) -> None:

@@ -26,6 +26,9 @@ DEEP = 8
 NARROW = 4
 """Units below which a hidden layer is a bottleneck; ours."""
 
+CALM = 50
+"""Steps after which a training has settled enough for a spike to be a surprise; ours."""
+
 SMALL_BATCH, LARGE_SHARE = 4, 0.25
 
 
@@ -186,11 +189,31 @@ def recovered(situation: Situation) -> str:
 
 
 def ruined_at_once(situation: Situation) -> str:
-    """A loss that was never finite."""
-    finding = situation.findings.get("nonfinite_loss")
-    return (
-        f"The loss was not finite from step {finding.opened_step} on." if finding and finding.opened_step <= 2 else ""
-    )
+    """A loss or a gradient that was no number from the very first steps on."""
+    first = situation.first()
+    if first is None or first.rule not in ("nonfinite_loss", "nonfinite_gradient") or first.opened_step > 2:
+        return ""
+    return f"Nothing was finite from step {first.opened_step} on, and nothing had grown before."
+
+
+def out_of_the_blue(situation: Situation) -> str:
+    """A spike that comes first, after a long calm: the training did nothing new, so that its data did."""
+    first = situation.first()
+    spikes = ("gradient_spike", "loss_spike", "update_spike")
+    if first is None or first.rule not in spikes or first.opened_step < CALM:
+        return ""
+    return f"Nothing was found for {first.opened_step} steps, and then a spike came first."
+
+
+def doubled_at_output(situation: Situation) -> str:
+    """An activation that is applied twice to the output."""
+    view = situation.network
+    finding = situation.findings.get("doubled_activation")
+    output = view.output
+    if finding is None or output is None:
+        return ""
+    behind = {layer.name for layer in view.layers[view.layers.index(output) :]}
+    return "It is the output that two activations are applied to." if finding.evidence[0].layer in behind else ""
 
 
 def inputs_finite(situation: Situation) -> str:
