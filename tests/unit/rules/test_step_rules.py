@@ -37,10 +37,11 @@ def test_ten_slow_steps_in_a_row_are_found_at_the_tenth() -> None:
     assert opened(slower(healthy(), 3, slice(200, 209))) == {}
 
 
-def test_steps_that_are_usual_again_resolve_it() -> None:
-    diagnosis, found = slower(healthy(), 3, slice(200, 300)).diagnose()
+@pytest.mark.parametrize("end", [300, 256])
+def test_steps_that_are_usual_again_resolve_it(end: int) -> None:
+    diagnosis, found = slower(healthy(), 3, slice(200, end)).diagnose()
     assert [f.change for f in found if f.rule == "slow_steps"][-1] is Change.RESOLVED
-    assert diagnosis.findings["slow_steps"].resolved_step == 309
+    assert diagnosis.findings["slow_steps"].resolved_step == end + 9
 
 
 def test_steps_that_stay_slow_do_not_become_the_measure() -> None:

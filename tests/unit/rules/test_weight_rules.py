@@ -103,6 +103,12 @@ def test_small_beginnings_may_grow_a_hundredfold() -> None:
     assert "exploding_weights" not in opened(training)
 
 
+def test_what_began_at_zero_has_no_measure_to_explode_by() -> None:
+    training = healthy().stuck()
+    training.weights[:, 3] = np.linspace(0, 20, 600)
+    assert "exploding_weights" not in opened(training)
+
+
 def test_an_update_far_beyond_the_recent_largest_is_a_spike() -> None:
     training = healthy()
     training.updates[300] *= np.float32(30)
