@@ -163,7 +163,7 @@ def _trunk(graph: ModelGraph, layer: Layer) -> list[Layer]:
 def too_many_parameters(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     """Judges trainable parameters a sample; what is frozen was trained on something else."""
     model, samples = facts.description.model, facts.samples
-    if model is None or not samples or model.frozen_parameters > model.trainable_parameters:
+    if model is None or not model.layers or not samples or model.frozen_parameters > model.trainable_parameters:
         return None
     if any(_regularises(layer) for layer in facts.graph.layers) or _decays(facts):
         return None

@@ -165,7 +165,7 @@ def constant_feature(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
         deviations, means = array.feature_deviations, array.feature_means
         narrow = len(deviations) <= rule["features"]
         constant = [place for place, value in enumerate(deviations) if not value and (narrow or means[place])]
-        if array.deviation == 0:
+        if array.deviation == 0 and array.mean is not None:
             return Verdict(
                 f"{_named('input', array)} has the same value, {array.mean:.4g}, everywhere.",
                 (fact("input", 0.0, "standard deviation"),),

@@ -72,8 +72,9 @@ def graph_of(model: Model | None) -> ModelGraph:
     known = bool(layers) and not _opaque(layers)
     for place, layer in enumerate(layers):
         if layer.inputs:
-            known = known and all(name in place_of for name in layer.inputs)
-            sources = tuple(place_of[name] for name in layer.inputs if name in place_of)
+            # A layer that is used again behind one that it feeds closes a circle; a walk must not go round in it.
+            sources = tuple(place_of[name] for name in layer.inputs if place_of.get(name, place) < place)
+            known = known and len(sources) == len(layer.inputs)
         elif place and not (layer.kind == "InputLayer" and "/" not in layer.name):
             sources = (place - 1,)
         else:

@@ -62,7 +62,11 @@ ZEROS, NORMAL = initialiser("Zeros"), initialiser("RandomNormal", mean=0.0, stdd
 
 CASES = {
     "linear hidden layer": ("missing_activation", model(dense(64, "linear"), OUT), model(dense(64), OUT)),
-    "linear bottleneck": ("missing_activation", model(dense(64, "linear"), dense(64), OUT), model(dense(2, "linear"), OUT)),
+    "linear bottleneck": (
+        "missing_activation",
+        model(dense(64, "linear"), dense(64), OUT),
+        model(dense(2, "linear"), OUT),
+    ),
     "linear convolutions": (
         "missing_activation",
         model(*[Layer("", "Conv1D", "linear", 8)] * 2, layer("Flatten"), OUT, inputs=(20, 4)),
@@ -218,7 +222,7 @@ CASES = {
         model(dense(64, "selu", kernel_initializer=initialiser("GlorotUniform")), OUT),
         model(dense(64, "selu", kernel_initializer=initialiser("LecunNormal")), OUT),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("rule", "faulty", "healthy"), CASES.values(), ids=CASES.keys())
