@@ -184,7 +184,8 @@ class Limits:
     """Per-tensor thresholds that hold until the current window ends; float32 [tensors] each.
 
     Attributes:
-        enormous: Norm above which a gradient may count as enormous; infinite where the element count is unknown.
+        enormous: Norm above which a gradient may count as enormous; the largest number where the element count is not
+            known.
         relative: Norm above which a gradient is far above its baseline; infinite where there is no baseline.
         spike: Norm above which it is a spike; infinite where there is no baseline.
         vanishing: Norm below which a kernel's gradient vanishes; 0 for other tensors.
@@ -233,21 +234,21 @@ def adapted(rules: Rulebook, bounds: Limits, baseline: GradientBaseline) -> Limi
     settled = baseline.rows >= LONGEST_WINDOW
     # A late spike that stays below what the first steps brought cannot hurt what they did not.
     ratio = rules[GRADIENT_SPIKE]["ratio" if settled else "early"]
-    spike = np.maximum(ratio * peak.astype(np.float64), baseline.first_peak)
-    relative = np.full(spike.shape, np.inf)
+    spike = _float32(np.maximum(ratio * peak.astype(np.float64), baseline.first_peak))
+    relative = bounds.relative
     if settled:
         deviation = np.maximum(np.sqrt(baseline.log_variance), rules[EXPLODING_GRADIENT_RELATIVE]["deviation"])
         highest_log = baseline.log_mean + rules[EXPLODING_GRADIENT_RELATIVE]["z"] * deviation
-        relative = np.exp(np.minimum(highest_log, LARGEST_LOG))
+        relative = _float32(np.exp(np.minimum(highest_log, LARGEST_LOG)))
     if baseline.counts is not None and not baseline.counts.all():
         unknown = baseline.counts == 0
-        spike[unknown] = relative[unknown] = np.inf
-    return replace(bounds, relative=_float32(relative), spike=_float32(spike))
+        spike[unknown], relative = np.inf, np.where(unknown, np.float32(np.inf), relative)
+    return replace(bounds, relative=relative, spike=spike)
 
 
 def _float32(bound: Doubles) -> Floats:
-    """Rounds a bound to the precision of the norms; one beyond their range becomes the largest of them, or infinite."""
-    return np.where(np.isinf(bound), bound, np.minimum(bound, LARGEST)).astype(np.float32)
+    """Rounds a bound to the precision of the norms; one beyond their range becomes the largest of them."""
+    return np.minimum(bound, LARGEST).astype(np.float32)
 
 
 def nonfinite(norms: Floats, _bounds: Limits, _standing: Standing) -> Flags:
