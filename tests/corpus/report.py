@@ -49,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.json:
         print(json.dumps(_document(asked.split, runs, scores, swept), indent=1))
     else:
-        print(summary(scores, swept, quiet), details(by_fault(runs[OURS]), by_rule(runs[OURS])), sep="\n")
+        print(summary(scores, swept, quiet, asked.split), details(by_fault(runs[OURS]), by_rule(runs[OURS])), sep="\n")
     if asked.runs:
         print(_noteworthy(runs[OURS]))
     if asked.readme:
-        rewrite(README, summary(scores, swept, quiet))
+        rewrite(README, summary(scores, swept, quiet, asked.split))
 
 
 def judge(recordings: Path, split: str) -> tuple[dict[str, list[Judged]], list[tuple[Label, Telemetry]]]:

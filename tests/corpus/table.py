@@ -12,13 +12,14 @@ BEGIN = "<!-- corpus: begin -->"
 END = "<!-- corpus: end -->"
 
 
-def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Scores) -> str:
+def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Scores, split: str) -> str:
     """One line a diagnostician.
 
     Args:
         scores: By diagnostician, ours first.
         swept: The baselines' sweeps.
         quiet: Our scores over the runs that no exception ended, which nobody needs a diagnostician to notice.
+        split: "tuning" or "reporting".
     """
     runs = next(iter(scores.values()))
     headings = (
@@ -44,7 +45,8 @@ def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Sco
         )
         for name, each in scores.items()
     ]
-    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that no rule was tuned on."
+    tuned = "no rule was" if split == "reporting" else "rules were"
+    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that {tuned} tuned on."
     ended = (
         f"{runs.recall.total - quiet.recall.total} of the faulty runs ended with an exception. Of the others Paramedic "
         f"finds {_share(quiet.recall)} and names the right cause first in {_share(quiet.right_first)}."

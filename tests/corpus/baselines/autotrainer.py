@@ -54,7 +54,9 @@ def judge(run: Telemetry, leniency: float = 1.0) -> list[Alarm]:
 
 def _gradient_problem(run: Telemetry, norms: Values, step: int, leniency: float) -> Alarm | None:
     zeros = run.block("gradient_zero_share")
-    if len(zeros) and np.nanmean(zeros.values[zeros.steps <= step][-1:]) >= min(1.0, _DEAD * leniency):
+    counts = [tensor.element_count or 1 for tensor in run.description.tensors]
+    seen = zeros.values[zeros.steps <= step]
+    if len(seen) and np.average(np.nan_to_num(seen[-1]), weights=counts) >= min(1.0, _DEAD * leniency):
         return _alarm("relu", step, "dead_units")
     if len(norms) < 2:
         return None

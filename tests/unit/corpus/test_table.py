@@ -29,8 +29,8 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
 def test_what_was_never_found_reads_so() -> None:
     label = Label("id", "p", "mlp", "tuning", "f", ("stalled",), 0, 1, 1)
     found, missed = Judged(label, (Alarm("x", 7, ("stalled",)),)), Judged(label, ())
-    assert "| 7 (7.0 epochs) |" in summary({"us": score([found])}, {}, score([found]))
-    assert "| never (never epochs) |" in summary({"us": score([missed])}, {}, score([missed]))
+    assert "| 7 (7.0 epochs) |" in summary({"us": score([found])}, {}, score([found]), "reporting")
+    assert "| never (never epochs) |" in summary({"us": score([missed])}, {}, score([missed]), "reporting")
 
 
 def test_what_an_exception_ended_is_counted_apart() -> None:
@@ -38,6 +38,6 @@ def test_what_an_exception_ended_is_counted_apart() -> None:
     loud = Judged(
         Label("id", "p", "mlp", "tuning", "f", ("stalled",), 0, 1, 1, "ValueError"), (Alarm("x", 0, ("stalled",)),)
     )
-    text = summary({"us": score([silent, loud])}, {}, score([silent]))
+    text = summary({"us": score([silent, loud])}, {}, score([silent]), "tuning")
     assert "| us | 0.50" in text
     assert "1 of the faulty runs ended with an exception. Of the others Paramedic finds 0.00" in text
