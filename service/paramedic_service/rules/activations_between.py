@@ -143,12 +143,12 @@ def hidden_softmax(_: RuleDeclaration, facts: Facts) -> Verdict | None:
     """Judges Dense layers with softmax that feed another Dense layer directly; attention weights feed products."""
     graph = facts.graph
     for layer, follower in graph.pairs():
-        source = graph.only_input(layer)
-        softmax = activation(layer) == "softmax"
-        dense = layer.kind in DENSE or (layer.kind in ("Activation", "Softmax") and source and source.kind in DENSE)
+        if activation(layer) != "softmax":
+            continue
+        source = layer if layer.kind in DENSE else graph.only_input(layer)
         while follower.kind in PASSING | NORMALISATIONS and (user := graph.only_user(follower)) is not None:
             follower = user
-        if softmax and dense and follower.kind in DENSE:
+        if source is not None and source.kind in DENSE and follower.kind in DENSE:
             return Verdict(
                 f"{layer.name} applies softmax although {follower.name} follows; use activation='relu' there.",
                 (fact("model", width(layer) or 0, "units with softmax before another layer", layer.name),),

@@ -84,9 +84,14 @@ def too_deep(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     settled = any(layer.kind in NORMALISATIONS or activation(layer) == "selu" for layer in graph.layers)
     if not graph.known or settled:
         return None
+    ends = {layer.name for layer in graph.ends}
     chains: tuple[tuple[str, str, Callable[[Layer], bool]], ...] = (
         ("recurrent", "recurrent layers", lambda layer: layer.kind in RECURRENT),
-        ("saturating", "hidden layers with sigmoid or tanh", lambda layer: _saturates(graph, layer)),
+        (
+            "saturating",
+            "hidden layers with sigmoid or tanh",
+            lambda layer: layer.name not in ends and _saturates(graph, layer),
+        ),
         ("layers", "layers with weights", lambda layer: layer.kind in WEIGHTED),
     )
     for name, meaning, counts in chains:
@@ -101,7 +106,7 @@ def too_deep(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
 
 
 def _saturates(graph: ModelGraph, layer: Layer) -> bool:
-    if layer.kind in RECURRENT or layer in graph.ends:
+    if layer.kind in RECURRENT:
         return False
     if layer.kind == "Activation":
         source = graph.only_input(layer)

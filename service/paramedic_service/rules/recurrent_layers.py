@@ -60,27 +60,25 @@ MISSING_RETURN_SEQUENCES = RuleDeclaration(
 def recurrent_relu(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     """Judges the activation of recurrent layers that train."""
     for layer in facts.graph.layers:
+        if layer.kind not in RECURRENT or layer.activation not in RECTIFIERS or layer.frozen:
+            continue
         steps = time_steps(layer, facts)
-        identity = class_name(layer.settings, "recurrent_initializer") in (
-            "Identity",
-            "IdentityInitializer",
-            "identity",
+        identity = class_name(layer.settings, "recurrent_initializer").lower().startswith("identity")
+        if identity or (steps is not None and steps < rule["steps"]):
+            continue
+        over = f" over {steps} time steps" if steps else ""
+        return Verdict(
+            f"{layer.name} ({layer.kind}) has activation {layer.activation}{over}; use activation='tanh'.",
+            (fact("model", steps or 0, f"time steps with {layer.activation}", layer.name),),
         )
-        short = steps is not None and steps < rule["steps"]
-        if layer.kind in RECURRENT and layer.activation in RECTIFIERS and not (identity or layer.frozen or short):
-            over = f" over {steps} time steps" if steps else ""
-            return Verdict(
-                f"{layer.name} ({layer.kind}) has activation {layer.activation}{over}; use activation='tanh'.",
-                (fact("model", steps or 0, f"time steps with {layer.activation}", layer.name),),
-            )
     return None
 
 
 def long_plain_recurrence(rule: RuleDeclaration, facts: Facts) -> Verdict | None:
     """Judges the time steps of recurrent layers that train."""
     for layer in facts.graph.layers:
-        steps = time_steps(layer, facts)
-        if layer.kind not in _VECTOR_CELLS or layer.frozen or steps is None:
+        steps = time_steps(layer, facts) if layer.kind in _VECTOR_CELLS and not layer.frozen else None
+        if steps is None:
             continue
         plain = layer.kind in PLAIN_RECURRENT
         if plain and class_name(layer.settings, "recurrent_initializer").lower().startswith("identity"):
