@@ -1,0 +1,106 @@
+"""Small trainings, run for real under the Monitor, and what Paramedic says of them afterwards."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import paramedic
+from paramedic.integrations.keras import Monitor
+from paramedic.segment import read_segment
+from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
+from paramedic_service.incidents.incident import Incident
+from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.restore import Replayer
+from paramedic_service.rules.finding import Severity
+from paramedic_service.store.records import RunKey
+
+Samples = tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a program's author wrote.
+
+    Attributes:
+        data: Makes inputs and labels, the samples along their first axis.
+        layers: Makes the layers of a sequential model, without its input.
+        loss: Name of the loss.
+        optimizer: Makes the optimizer.
+        metrics: Beside the loss.
+        batch_size: Samples a step.
+        epochs: Of the fit.
+        held_out: Share of the samples, the last of them, that each epoch is validated on.
+        shape: Of one input sample, where the model declares another than the data's.
+    """
+
+    data: Callable[[np.random.Generator], Samples]
+    layers: Callable[[], list[Any]]
+    loss: str
+    optimizer: Callable[[], Any]
+    metrics: tuple[str, ...] = ()
+    batch_size: int = 32
+    epochs: int = 10
+    held_out: float = 0.0
+    shape: tuple[int | None, ...] | None = None
+
+
+def run(training: Training, seed: int, directory: Path) -> LiveRun:
+    """Trains, and folds what the Monitor recorded by the service's own rules.
+
+    An exception ends the training as it would end the author's: the run reports it on its way out.
+
+    Args:
+        training: To run.
+        seed: Of data and weights.
+        directory: For the recording.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1 + seed)
+    with suppress(Exception), paramedic.init("sources", id="run", mode="offline", spool_dir=directory) as reporting:
+        x, y = training.data(np.random.default_rng(seed))
+        model = keras.Sequential([keras.Input(training.shape or x.shape[1:]), *training.layers()])
+        model.compile(training.optimizer(), training.loss, metrics=list(training.metrics))
+        model.fit(
+            x,
+            y,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            validation_split=training.held_out,
+            verbose=0,
+            callbacks=[Monitor(reporting)],
+        )
+    return folded(directory)
+
+
+def folded(directory: Path) -> LiveRun:
+    """Folds the one recording below a directory."""
+    live = LiveRun(RunKey("sources", "run", 0, 0), 0, "run", created_at=0.0)
+    replayer = Replayer(live)
+    for path in sorted(directory.glob("*/*/*.spool")):
+        for _, payload in read_segment(path):
+            assert isinstance(payload, bytes), "a damaged recording"
+            if StreamTelemetryRequest.FromString(payload).WhichOneof("body") != "register":
+                replayer.feed(payload)
+    return live
+
+
+def alarms(live: LiveRun) -> list[Incident]:
+    """Incidents of severity warning or worse, the worst first."""
+    return [incident for incident in live.incidents if incident.severity >= Severity.WARNING]
+
+
+def told(live: LiveRun) -> str:
+    """What was found, for the message of an assertion."""
+    incidents = "\n".join(
+        f"{each.severity.name} {[f'{cause.id} {cause.score:.2f}' for cause in each.causes]}" for each in live.incidents
+    )
+    findings = "\n".join(
+        f"{each.opened_step} {each.severity.name} {each.rule}: {each.summary}"
+        for each in live.diagnosis.findings.values()
+    )
+    return f"{incidents or 'no incident'}\n{findings}"
