@@ -184,6 +184,15 @@ def test_the_noise_of_gradients_is_that_between_quarters_of_the_samples(recordin
     assert (told.scalar("micro_batch_size"), told.scalar("macro_batch_size")) == ({100: 8}, {100: 32})
 
 
+def test_regularisation_counts_in_the_gradient(recording) -> None:
+    x, y = normal(SAMPLES, 4), normal(SAMPLES, 1)
+    model = sequential((4,), layers.Dense(1, kernel_regularizer=keras.regularizers.L2(3.0)))
+    told = fitted(model, x, y, recording, steps=101)
+    expected = told.norms("gradient_norm")[100]
+    assert told.scalar("macro_gradient_norm")[100] == pytest.approx(np.linalg.norm(expected), rel=1e-4)
+    assert set(zero_shares(told)) == {1, 5, 20, 50, 100}
+
+
 def test_probes_come_at_first_and_then_every_50_steps_and_tell_their_cost(recording) -> None:
     model = sequential((4,), layers.Dense(3, "relu"), layers.Dense(1))
     told = fitted(model, normal(SAMPLES, 4), normal(SAMPLES, 1), recording, steps=102)

@@ -74,7 +74,9 @@ def shielded(model: Any) -> Iterator[None]:
     kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in flat]
     mirrored = [(layer, layer.supports_jit) for layer in flat]
     try:
-        with keras.StatelessScope(collect_losses=True):
+        with keras.StatelessScope(collect_losses=True) as scope:
+            # Regularisers take their variables from the scope; these are themselves, so that tapes still see them.
+            scope.state_mapping.update({id(variable): variable.value for variable in model.trainable_variables})
             yield
     finally:
         for layer, losses, identities in kept:
