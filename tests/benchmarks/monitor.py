@@ -14,10 +14,14 @@ import numpy as np
 
 import paramedic
 from paramedic.integrations.keras import Monitor
+from paramedic.integrations.keras.harmless import harmless
+from paramedic.integrations.keras.probe_batch import probe_batch
+from paramedic.integrations.keras.probe_model import ProbedModel
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
 BATCHES = 100
-PAIRS = 60  # short fits in turns meet the same machine
+PASSES = 30
+ROUNDS = 60  # short fits in turns meet the same machine
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 
@@ -25,9 +29,12 @@ def measure() -> dict[str, float]:
     """Alternates fits with and without the Monitor, in one process, traced and warm.
 
     Returns:
-        `monitor_overhead`: median over the pairs of monitored over bare fit, by the clock, less 1; `_low` and `_high`
-        bound it with 95% confidence (order statistics). `monitor_overhead_cpu`: the same of the processor time of the
-        process, which other load on the machine disturbs less. `monitor_bare_step_us`: a bare fit's time a step.
+        `monitor_overhead`: median over the rounds of monitored over bare fit, by the clock, less 1, without probes;
+        `_low` and `_high` bound it with 95% confidence (order statistics). `monitor_overhead_cpu`: the same of the
+        processor time of the process, which other load on the machine disturbs less. `monitor_all_signals_overhead`
+        and so on: the same with probes, on their default schedule. `monitor_bare_step_us`: a bare fit's time a step.
+        `probe_activation_ms`, `probe_time_ms`: one pass over the samples for activations alone, and for all including
+        the path through time.
     """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(BATCHES * BATCH, STEPS, FEATURES)).astype("float32")
@@ -41,25 +48,51 @@ def measure() -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as spool:
         run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
-        bare, monitored, monitor = _model(), _model(), [Monitor(run)]
+        sides = [(_model(), []), (_model(), [Monitor(run, probes=False)]), (_model(), [Monitor(run)])]
         for _ in range(3):
-            fit(bare, [])
-            fit(monitored, monitor)
-        times = np.empty((PAIRS, 2, 2))  # pair, side, clock
-        for pair in range(PAIRS):
-            # Whoever goes second finds warmer caches and a busier machine: each does in turn.
-            for side in (0, 1) if pair % 2 else (1, 0):
-                times[pair, side] = fit(monitored, monitor) if side else fit(bare, [])
+            for side in sides:
+                fit(*side)
+        times = np.empty((ROUNDS, len(sides), 2))  # round, side, clock
+        for number in range(ROUNDS):
+            # Whoever comes later finds warmer caches and a busier machine: each does in turn.
+            for place in range(len(sides)):
+                side = (number + place) % len(sides)
+                times[number, side] = fit(*sides[side])
         run.finish(timeout=10)
-    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
-    margin = int(1.96 * PAIRS**0.5 / 2)
     return {
-        "monitor_overhead": float(np.median(overhead[:, 0])),
-        "monitor_overhead_low": float(overhead[PAIRS // 2 - margin, 0]),
-        "monitor_overhead_high": float(overhead[PAIRS // 2 + margin, 0]),
-        "monitor_overhead_cpu": float(np.median(overhead[:, 1])),
+        **_overhead("monitor", times[:, 1] / times[:, 0] - 1),
+        **_overhead("monitor_all_signals", times[:, 2] / times[:, 0] - 1),
         "monitor_bare_step_us": float(np.median(times[:, 0, 0]) / BATCHES * 1e6),
+        **_passes(sides[0][0], x, y),
     }
+
+
+def _overhead(name: str, ratios: np.ndarray) -> dict[str, float]:
+    overhead = np.sort(ratios, axis=0)
+    margin = int(1.96 * ROUNDS**0.5 / 2)
+    return {
+        f"{name}_overhead": float(np.median(overhead[:, 0])),
+        f"{name}_overhead_low": float(overhead[ROUNDS // 2 - margin, 0]),
+        f"{name}_overhead_high": float(overhead[ROUNDS // 2 + margin, 0]),
+        f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
+    }
+
+
+def _passes(model: Any, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Milliseconds of one pass of each kind of probe, compiled and warm."""
+    batch = probe_batch(x, y, None, BATCH)
+    probed = ProbedModel(model, model.trainable_variables)
+    measured = {}
+    for name, function in (("probe_activation_ms", probed.activations), ("probe_time_ms", probed.everything)):
+        compiled = harmless(model, function, batch)
+        compiled(batch)
+        times = []
+        for _ in range(PASSES):
+            begin = time.perf_counter()
+            keras.tree.map_structure(lambda tensor: tensor.numpy(), compiled(batch))
+            times.append(time.perf_counter() - begin)
+        measured[name] = float(np.median(times) * 1e3)
+    return measured
 
 
 def _model() -> Any:
