@@ -45,5 +45,5 @@ def healthy() -> list[StreamTelemetryRequest]:
 
 
 def ruined() -> list[StreamTelemetryRequest]:
-    """A run whose loss became NaN at step 3, still running."""
-    return [described(), losses(2, 1, [1.0, 0.9, math.nan])]
+    """A run that goes on from step 11 after a restart, and whose loss became NaN at step 13; still running."""
+    return [described(), losses(2, 11, [1.0, 0.9, math.nan])]

@@ -24,7 +24,7 @@ def test_runs_are_listed_newest_first_with_their_standing(ask):
     runs = document(ask("runs", "--json"))["runs"]
     assert [run["identity"]["id"] for run in runs] == ["ruined", "healthy"]
     newest, oldest = runs
-    assert (newest["state"], newest["last_step"], newest["open_findings"]) == ("running", 3, 1)
+    assert (newest["state"], newest["last_step"], newest["open_findings"]) == ("running", 13, 1)
     assert (oldest["state"], oldest["name"], oldest["open_findings"]) == ("finished", "a healthy LSTM", 0)
 
 

@@ -34,7 +34,7 @@ def test_changes_come_as_they_happen_and_an_interrupt_ends_the_watch(service):
         service.report(RUINED, ruined())
         opened = json.loads(process.stdout.readline())
         assert (opened["run"]["id"], opened["rule"], opened["change"]) == ("ruined", "nonfinite_loss", "opened")
-        service.report(RUINED, [losses(3, 4, [1.0] * 200)])
+        service.report(RUINED, [losses(3, 14, [1.0] * 200)])
         while json.loads(process.stdout.readline())["change"] != "resolved":
             pass
         process.send_signal(signal.SIGINT)
