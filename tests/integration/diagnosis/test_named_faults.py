@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from paramedic_service.store.records import RunState
 from support.diagnosed import Samples, Training, alarms, run, told
 from support.source_programs import (
     CLASSIFIER,
@@ -150,11 +151,12 @@ FAULTS: dict[str, Named] = {
     "an_lstm_with_poor_hyperparameters": Named(
         replace(
             MEMORY,
-            data=partial(recalled, steps=60, samples=320),
+            data=partial(recalled, steps=80),
             layers=ending(partial(layers.LSTM, 16, unit_forget_bias=False)),
+            batch_size=64,
         ),
         ("vanishing_through_time",),
-        "without a bias to remember, half of the gradient is forgotten at each of 60 steps",
+        "without a bias to remember, half of the gradient is forgotten at each of 80 steps",
     ),
     # "What causes TensorFlow 2.0 RNN LSTM model errors?"
     "too_few_lstm_units": Named(
@@ -176,6 +178,14 @@ FAULTS: dict[str, Named] = {
         replace(CLASSIFIER, layers=lambda: [*CLASSIFIER.layers(), layers.Dropout(0.4)]),
         ("excess_dropout",),
         "it drops the probabilities themselves",
+    ),
+    "dropout_in_front_of_normalisation": Named(
+        replace(
+            CLASSIFIER,
+            layers=ending(LSTM_16, partial(layers.Dropout, 0.5), layers.BatchNormalization, **THREE),
+        ),
+        ("excess_dropout",),
+        "normalisation learns the variance that dropout adds, and that inference does not have",
     ),
     "one_sigmoid_unit_for_three_classes": Named(
         replace(EXAMPLE_2, data=partial(random_classes, count=3), layers=ending(LSTM_64, activation="sigmoid")),
@@ -229,4 +239,5 @@ def test_a_fault_gets_its_cause_first(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TWINS)
 def test_its_healthy_twin_is_not_accused(name: str, tmp_path: Path) -> None:
     live = run(TWINS[name], SEED, tmp_path)
+    assert live.state is RunState.FINISHED
     assert alarms(live) == [], told(live)
