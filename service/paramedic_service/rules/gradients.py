@@ -267,8 +267,8 @@ def relative(norms: Floats, bounds: Limits, standing: Standing) -> Flags:
 
 
 def spike(norms: Floats, bounds: Limits, standing: Standing) -> Flags:
-    """Cells many times their recent maximum, on a row whose loss is no better than usual."""
-    return (norms > bounds.spike) & np.isfinite(norms) & standing.worse[:, None]
+    """Cells many times their recent maximum, on a row whose loss jumped: gradients also grow when learning sets in."""
+    return (norms > bounds.spike) & np.isfinite(norms) & standing.jumped[:, None]
 
 
 def vanishing(norms: Floats, bounds: Limits, standing: Standing) -> Flags:

@@ -17,6 +17,9 @@ RECENT = 10
 TREND = 5
 """Windows a side in the comparison that decides whether the loss still improves (ours)."""
 
+NOISE = 3.0
+"""Standard deviations of single losses about the mean of their window that noise explains (ours)."""
+
 CONVERGED = 0.5
 """Share of the initial loss at which a training counts as converged (ours)."""
 
@@ -59,6 +62,7 @@ class LossHistory:
             is to judge.
         level: Mean of the last TREND windows; None until a window is complete.
         usual: Mean of the calm observations of the last RECENT windows; None until a window is complete.
+        noisy: Highest loss that noise about the usual one explains; None likewise.
         converged: Whether at least half of the initial loss is gone, so that small gradients are health. A loss that
             began at or below zero has no scale to be measured by, and counts as unconverged.
         stuck: Whether it is not converged and no longer improves.
@@ -79,6 +83,7 @@ class LossHistory:
     calm_means: list[float] = field(default_factory=list)
     level: float | None = None
     usual: float | None = None
+    noisy: float | None = None
     converged: bool = False
     stuck: bool = True
 
@@ -111,6 +116,7 @@ class LossHistory:
         if self.calm:
             self.calm_means = [*self.calm_means[1 - RECENT :], _mean(self.calm)]
             self.usual = _mean(self.calm_means)
+            self.noisy = self.usual + NOISE * math.sqrt(_mean(self.variances[-RECENT:]))
         self.level = _mean(self.means[-TREND:])
         if self.initial is None or self.best is None:
             self.initial = self.best = min(mean, _mean(self.pending[:3]))

@@ -29,13 +29,13 @@ class LossState:
         history: Of the loss.
         onset: Of learning.
         first: The first finite loss; None before it.
-        seen_from: The standing as of the latest observation: converged, stuck, worse.
+        seen_from: The standing as of the latest observation: converged, stuck, worse, jumped.
     """
 
     history: LossHistory = field(default_factory=LossHistory)
     onset: Onset = field(default_factory=Onset)
     first: float | None = None
-    seen_from: tuple[bool, bool, bool] = (False, True, True)
+    seen_from: tuple[bool, bool, bool, bool] = (False, True, True, True)
 
 
 class LossMonitor(Monitor[LossState]):
@@ -81,7 +81,7 @@ class LossMonitor(Monitor[LossState]):
         start = 0
         while start < len(values):
             stop = min(start + WINDOW - history.filled, len(values))
-            spans.append(Span(stop - start, history.converged, history.stuck, history.usual))
+            spans.append(Span(stop - start, history.converged, history.stuck, history.usual, history.noisy))
             if onset is not None:
                 onset.advance(places[stop - 1], stop - start)
             self._window(places[start:stop], steps[start:stop], values[start:stop], finite, changes)
@@ -89,7 +89,7 @@ class LossMonitor(Monitor[LossState]):
         if onset is not None:
             onset.advance(len(batch.steps) - 1, 0)
         last = spans[-1]
-        self.state.seen_from = (last.converged, last.stuck, last.usual is None or not values[-1] < last.usual)
+        self.state.seen_from = (last.converged, last.stuck, *last.compare(values[-1]))
         return LossObservations(rows, values, spans, before, self._first(places, values))
 
     def _first(self, rows: Sequence[int], values: Sequence[float]) -> tuple[int, float] | None:

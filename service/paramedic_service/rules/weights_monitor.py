@@ -214,7 +214,7 @@ class Gate:
 
     @cached_property
     def _standing(self) -> tuple[bool, bool, bool]:
-        converged, stuck, worse = self._losses.standing(np.array([self._row]))
+        converged, stuck, worse, _ = self._losses.standing(np.array([self._row]))
         return bool(converged[0]), bool(stuck[0]), bool(worse[0])
 
     @property
