@@ -129,10 +129,7 @@ def _unknown(causes: list[CauseDeclaration], abstentions: Mapping[str, str]) -> 
 def _summary(causes: list[Weighed], findings: list[Finding]) -> str:
     if not causes:
         return findings[0].summary
-    likely = causes[0]
-    sign = likely.supporting[0]
-    return (
-        f"{likely.declaration.title}: {sign[0].lower()}{sign[1:]}"
-        if sign[1:2].islower()
-        else (f"{likely.declaration.title}: {sign}")
-    )
+    title, sign = causes[0].declaration.title, causes[0].supporting[0]
+    if sign[1:2].islower() or sign[1:2] == " ":  # a sentence, not a name, goes on behind the colon
+        sign = sign[0].lower() + sign[1:]
+    return f"{title}: {sign}"

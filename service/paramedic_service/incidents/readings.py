@@ -176,12 +176,6 @@ def has_dropout(situation: Situation) -> str:
     return f"{layers[0].name} drops units while training only." if layers else ""
 
 
-def frozen(situation: Situation) -> str:
-    """Layers that are frozen on purpose."""
-    layers = [layer for layer in situation.network.layers if layer.frozen and layer.parameters]
-    return f"{len(layers)} layers are frozen." if layers else ""
-
-
 def recovered(situation: Situation) -> str:
     """Everything that was found is over."""
     findings = situation.findings.values()

@@ -51,6 +51,14 @@ def test_what_opened_before_a_fault_is_no_side_effect_of_it() -> None:
     assert [incident.causes[0].id for incident in found] == ["disconnected_tensor", "corrupt_batch"]
 
 
+def test_a_later_symptom_joins_the_incident_of_which_it_is_another_plausible_cause() -> None:
+    stuck = (finding("dead_units", 100), finding("constant_output", 110), finding("loss_not_decreasing", 150))
+    [incident] = incidents(*stuck, finding("saturated_units", 300))
+    assert [cause.id for cause in incident.causes[:2]] == ["dead_units", "saturated_units"]
+
+    assert len(incidents(*stuck, finding("overfit", 300))) == 2
+
+
 def test_information_is_no_incident_beside_something_worse() -> None:
     [alone] = incidents("loss_plateau")
     assert (alone.severity, alone.causes[0].id) == (Severity.INFO, "converged")
