@@ -238,6 +238,16 @@ WORDINGS = (
     ),
     Wording(
         Fault.SHAPE,
+        rf"Expected shape (?P<wanted>{_SHAPE}), but input has incompatible shape (?P<seen>{_SHAPE})",
+        "the input has shape {seen}, not {wanted}",
+        (
+            "Reshape the data to {wanted}: sequences come as (batch, timesteps, features), and flattened ones are "
+            "brought back by x.reshape(len(x), timesteps, features).",
+            "Or give the model's Input the shape of the data without the batch axis.",
+        ),
+    ),
+    Wording(
+        Fault.SHAPE,
         rf"expected shape=(?P<wanted>{_SHAPE}), found shape=(?P<seen>{_SHAPE})",
         "the input has shape {seen}, not {wanted}",
         ("Give the model's Input the shape of the data without the batch axis, or reshape the data to it.",),

@@ -30,6 +30,12 @@ WORDED = {
         "",
         "",
     ),
+    "ValueError: Invalid input shape for input Tensor(\"data:0\", shape=(32, 80), dtype=float32) with name 'x' "
+    "and path ''. Expected shape (None, 10, 8), but input has incompatible shape (32, 80)": (
+        Fault.SHAPE,
+        "(32, 80)",
+        "(None, 10, 8)",
+    ),
     "ValueError: Shapes (32, 3) and (32, 1) are incompatible": (Fault.SHAPE, "(32, 1)", "(32, 3)"),
     "RuntimeError: mat1 and mat2 shapes cannot be multiplied (32x7 and 256x64)": (Fault.SHAPE, "7", "256"),
     "RuntimeError: input.size(-1) must be equal to input_size. Expected 256, got 7": (Fault.SHAPE, "7", "256"),
