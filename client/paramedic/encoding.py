@@ -6,7 +6,7 @@ is left to the protobuf library: serialized messages concatenate, so the two mix
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -215,11 +215,9 @@ def _halves(columns: Columns) -> list[Columns]:
     scalars = len(columns.scalars)
     middle = scalars if scalars < len(signals) else len(signals) // 2
     middle = middle or len(signals) // 2
-    return [
-        replace(columns, **{kind: {name: column for of, name, column in half if of == kind} for kind in kinds})
-        for half in (signals[:middle], signals[middle:])
-        if half
-    ]
+    halves = [half for half in (signals[:middle], signals[middle:]) if half]
+    parts = [{kind: {name: column for of, name, column in half if of == kind} for kind in kinds} for half in halves]
+    return [Columns(columns.steps, columns.times, **part) for part in parts]
 
 
 def select(columns: Columns, start: int, stop: int) -> Columns:
