@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from paramedic.describe.data import data_profile
-from paramedic.v1.description_pb2 import RunDescription, TrainingConfig
+from paramedic.v1.description_pb2 import RunDescription
 
 _SEVERITIES = ("critical", "warning", "info")
 
@@ -80,7 +79,8 @@ def check(model: Any, x: Any = None, y: Any = None, *, batch_size: int | None = 
     Args:
         model: A keras.Model; compiled, if its loss and optimizer are to be judged. Of a model that is neither
             sequential nor functional and was not built yet, the architecture is not judged.
-        x: Training inputs, as fit takes them: an array, list or DataFrame, or a list or dict of these.
+        x: Training inputs, as fit takes them: an array, list or DataFrame, a list or dict of these, or a data set, of
+            which the first few batches are read. A generator is not read.
         y: Targets, likewise.
         batch_size: Samples a step, as given to fit.
 
@@ -120,28 +120,9 @@ def _describe(model: Any, x: Any, y: Any, batch_size: int | None) -> RunDescript
     keras = sys.modules.get("keras")
     if keras is None or not isinstance(model, keras.Model):
         raise TypeError(f"paramedic.check takes a keras.Model, not {type(model).__module__}.{type(model).__qualname__}")
-    from paramedic.describe.keras import loss_configs, model_config, optimizer_config, optimizers_of
+    from paramedic.describe.keras import describe_training
 
-    description = RunDescription(model=model_config(model), losses=loss_configs(model))
-    if not model.built and not isinstance(model, keras.Sequential):
-        del description.model.layers[:]  # in the order of assignment, which says nothing about a forward pass
-    optimizers = list(optimizers_of(model).values())
-    if optimizers:
-        description.optimizer.CopyFrom(optimizer_config(optimizers[0]))
-    metrics = _metric_names(model)
-    if batch_size is not None or metrics:
-        description.training.CopyFrom(TrainingConfig(batch_size=batch_size, metrics=metrics))
-    if x is not None:
-        description.data.CopyFrom(data_profile(x, y))
-    return description
-
-
-def _metric_names(model: Any) -> list[str]:
-    """Names of the metrics that a model was compiled with, as far as Keras keeps them before a fit."""
-    metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
-    flat = metrics.values() if isinstance(metrics, dict) else metrics if isinstance(metrics, list) else []
-    each = [metric for entry in flat for metric in (entry if isinstance(entry, list) else [entry])]
-    return [str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)) for metric in each if metric]
+    return describe_training(model, x, y, batch_size)
 
 
 def _grouped(abstentions: dict[str, str]) -> str:

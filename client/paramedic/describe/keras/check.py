@@ -38,14 +38,25 @@ def describe_training(model: Any, x: Any = None, y: Any = None, batch_size: int 
     optimizers = list(optimizers_of(model).values())
     arguments = FitArguments(batch_size=seen_batch, samples=data.samples if data is not None else None)
     compiled = bool(getattr(model, "compiled", False))
+    config = model_config(model)
+    if not model.built and not isinstance(model, keras.Sequential):
+        del config.layers[:]  # in the order of assignment, which says nothing about a forward pass
     return RunDescription(
-        model=model_config(model),
+        model=config,
         optimizer=optimizer_config(optimizers[0]) if optimizers else None,
         losses=loss_configs(model) if compiled else None,
-        training=training_config(model, arguments, None, steps),
+        training=training_config(model, arguments, None, steps, _metric_names(model)),
         data=data,
         environment=environment(),
     )
+
+
+def _metric_names(model: Any) -> list[str]:
+    """Names of the metrics that a model was compiled with, as far as Keras keeps them before a fit."""
+    metrics = getattr(getattr(model, "_compile_metrics", None), "_user_metrics", None)
+    flat = metrics.values() if isinstance(metrics, dict) else metrics if isinstance(metrics, list) else []
+    each = [metric for entry in flat for metric in (entry if isinstance(entry, list) else [entry])]
+    return [str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)) for metric in each if metric]
 
 
 def _data(x: Any, y: Any) -> tuple[DataProfile | None, int | None, int | None]:
