@@ -23,7 +23,7 @@ RECURRENT_RELU = CauseDeclaration(
 
 LONG_PLAIN_RECURRENCE = CauseDeclaration(
     id="long_plain_recurrence",
-    title="A plain recurrent layer over a long sequence",
+    title="A recurrent layer over a longer sequence than its gradients survive",
     clues=(
         found(3.5, "long_plain_recurrence"),
         found(1.5, "vanishing_through_time", "exploding_through_time"),

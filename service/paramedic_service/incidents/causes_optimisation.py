@@ -131,6 +131,7 @@ BAD_INITIALISATION = CauseDeclaration(
         found(1.0, "initial_loss"),
         found(1.0, "activation_scale"),
         found(0.7, "layer_imbalance", "vanishing_gradient", "saturated_units", "dead_units"),
+        found(0.7, "vanishing_through_time", "exploding_through_time"),
         found(0.5, *EXPLODING),
         cleared(-1.5, "initial_weights"),
     ),

@@ -215,6 +215,14 @@ def test_one_hot_labels_under_a_sparse_loss_are_a_matter_of_encoding() -> None:
     assert first_cause("output_layer", description=described) == "label_encoding"
 
 
+def test_a_label_without_an_output_unit_is_the_output_layers_fault_where_units_are_fewer_than_classes() -> None:
+    error = finding("training_error", 0, meaning=Fault.LABEL_RANGE.value)
+    described = training(*mlp(output=1, ends="sigmoid"), loss=SPARSE)
+    assert first_cause(error, finding("output_layer", 0), description=described) == "wrong_output_layer"
+    counted_from_one = finding("label_range", 0)
+    assert first_cause(error, counted_from_one, description=training(*mlp(), loss=SPARSE)) == "label_encoding"
+
+
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
