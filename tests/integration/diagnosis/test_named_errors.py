@@ -102,4 +102,6 @@ def shape_mismatch(directory: Path) -> None:
 def test_the_shape_mismatch_of_the_lstm_source_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="inhomogeneous"):
         shape_mismatch(tmp_path)
-    assert_explained(folded(tmp_path), SHAPE, "pad_sequences")
+    live = folded(tmp_path)
+    assert_explained(live, SHAPE, "pad_sequences")
+    assert set(live.diagnosis.findings) == {"training_error"}, "its first fit is sound"

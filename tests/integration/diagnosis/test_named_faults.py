@@ -67,6 +67,13 @@ def one_hot(generator: np.random.Generator) -> Samples:
     return x, np.eye(3, dtype="float32")[y]
 
 
+def padded(generator: np.random.Generator) -> Samples:
+    """Sequences of 5 to 10 steps, brought to one length by zeros behind."""
+    x, y = classes(generator)
+    lengths = generator.integers(5, 11, len(x))
+    return np.where(np.arange(x.shape[1])[:, None] < lengths[:, None, None], x, 0).astype("float32"), y
+
+
 def few_noisy_samples(generator: np.random.Generator) -> Samples:
     return classes(generator, 100, noise=1.5)
 
@@ -221,11 +228,16 @@ TWINS: dict[str, Training] = {
     "plain_rnn": PLAIN_RNN,
     "gates_instead": GATED,
     "normalised_with_rmsprop": RMSPROP,
+    "sgd_with_momentum": replace(PLAIN_RNN, optimizer=sgd(0.01, momentum=0.9)),
     "gates_over_30_steps": MEMORY,
     "crossentropy_standard_features_balanced_classes": CLASSIFIER,
     "validated": VALIDATED,
     "one_hot": replace(CLASSIFIER, data=one_hot, loss="categorical_crossentropy"),
     "moderate_dropout": replace(CLASSIFIER, layers=ending(LSTM_16, partial(layers.Dropout, 0.3), **THREE)),
+    "dropout_behind_normalisation": replace(
+        CLASSIFIER, layers=ending(LSTM_16, layers.BatchNormalization, partial(layers.Dropout, 0.3), **THREE)
+    ),
+    "padded_and_masked": replace(CLASSIFIER, data=padded, layers=ending(layers.Masking, LSTM_16, **THREE)),
     "two_layers": replace(CLASSIFIER, layers=ending(partial(layers.LSTM, 16, return_sequences=True), LSTM_16, **THREE)),
     "example_2_corrected": EXAMPLE_2,
     "example_3_corrected": EXAMPLE_3,
