@@ -79,6 +79,12 @@ DISAGREEMENT = RuleDeclaration(
         Parameter("epochs", 6, "epochs over which they are compared", unit="epochs"),
         Parameter("decrease", 0.1, "relative decrease of the loss over them, without which nothing can follow"),
         Parameter("movement", 0.03, "range of the accuracy over them above which it moves, against the loss"),
+        Parameter(
+            "noise",
+            2.0,
+            "that range over what two accuracies over so many samples differ by",
+            unit="standard deviations",
+        ),
         Parameter("nothing", 0.01, "accuracy that is none at all, although half of the first loss is gone"),
         _RESOLVE,
     ),
@@ -175,7 +181,7 @@ def suspicious_validation(rule: RuleDeclaration, history: EpochHistory, step: in
     )
 
 
-def disagreement(rule: RuleDeclaration, history: EpochHistory, step: int) -> Verdict | None:
+def disagreement(rule: RuleDeclaration, history: EpochHistory, step: int, samples: int | None) -> Verdict | None:
     """Judges the end of an epoch: the accuracy falls with the loss. By ranks, so that no single epoch decides it."""
     epochs = history.epochs[-int(rule["epochs"]) :]
     accuracies = [epoch.accuracy for epoch in epochs if epoch.accuracy is not None]
@@ -189,7 +195,8 @@ def disagreement(rule: RuleDeclaration, history: EpochHistory, step: int) -> Ver
             (Evidence(ACCURACY, step, max(accuracies), "highest of the last epochs", threshold=rule["nothing"]),),
         )
     fell = losses[0] - losses[-1] >= rule["decrease"] * losses[0]
-    if not fell or not max(accuracies) - min(accuracies) >= rule["movement"]:
+    noise = _accuracy_noise(accuracies, samples)
+    if not fell or not max(accuracies) - min(accuracies) >= max(rule["movement"], rule["noise"] * noise):
         return None
     correlation = _rank_correlation(losses, accuracies)
     if not correlation > rule["correlation"] or accuracies[-1] >= accuracies[0]:
@@ -259,6 +266,14 @@ def underfit(
             Evidence(ACCURACY, step, epoch.accuracy, "accuracy of the epoch", threshold=1 - rule["missing"]),
         ),
     )
+
+
+def _accuracy_noise(accuracies: list[float], samples: int | None) -> float:
+    """Standard deviation of the difference of two such accuracies, each over so many samples: binomial counts."""
+    if samples is None:
+        return 0.0
+    mean = sum(accuracies) / len(accuracies)
+    return math.sqrt(2 * max(0.0, mean * (1 - mean)) / max(1, samples))
 
 
 def _rank_correlation(xs: list[float], ys: list[float]) -> float:

@@ -41,6 +41,7 @@ class MetricsMonitor(Monitor[MetricsState]):
         """Derives what the task is."""
         entropy = cross_entropy(description)
         classes = 0 if entropy is None else entropy.classes
+        samples = None if description.data is None else description.data.samples
         frequencies = () if entropy is None or entropy.weighted else class_frequencies(description)
         self._judges: tuple[tuple[RuleDeclaration, Callable[..., Verdict | None]], ...] = (
             (metrics.OVERFIT, metrics.overfit),
@@ -49,7 +50,7 @@ class MetricsMonitor(Monitor[MetricsState]):
                 if harder_in_training(description)
                 else ((metrics.SUSPICIOUS_VALIDATION, metrics.suspicious_validation),)
             ),
-            (metrics.DISAGREEMENT, metrics.disagreement),
+            (metrics.DISAGREEMENT, partial(metrics.disagreement, samples=samples)),
             (metrics.CONSTANT_PREDICTION, partial(metrics.constant_prediction, frequencies=frequencies)),
             (metrics.UNDERFIT, partial(metrics.underfit, narrowest=narrowest_hidden(description), classes=classes)),
         )

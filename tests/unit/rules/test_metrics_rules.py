@@ -86,6 +86,13 @@ def test_an_accuracy_that_falls_with_the_loss_disagrees_with_it() -> None:
     assert "loss_metric_disagreement" in found_in(training)
 
 
+def test_an_accuracy_over_few_samples_may_fall_by_chance() -> None:
+    training = healthy()
+    training.accuracy = 0.55 - 0.1 * training.accuracy
+    assert "loss_metric_disagreement" in found_in(training, classifier(counts=[100] * 10))
+    assert "loss_metric_disagreement" not in found_in(training, classifier(counts=[10] * 10))
+
+
 def test_an_accuracy_of_nothing_while_the_loss_halves_measures_something_else() -> None:
     training = healthy()
     training.accuracy[:] = 0.0
