@@ -1,7 +1,7 @@
 """Regenerates the recordings: trains every run of the corpus, labels it by its outcome, and packs what was recorded.
 
-Run from `tests`: `python -m corpus.generate`. Runs that are already in the directory are left alone; delete them, or
-give `--fresh`, to train them again.
+Run from `tests`: `python -m corpus.generate`. Runs that are already in the directory are left alone, unless they are
+planned no more; delete them, or give `--fresh`, to train them again.
 """
 
 import argparse
@@ -50,7 +50,10 @@ def generate(into: Path, split: str | None, only: str, fresh: bool, processes: i
     from corpus.recording import SUFFIX
 
     into.mkdir(parents=True, exist_ok=True)
-    outcomes = _read(into)
+    outcomes = {run_id: outcome for run_id, outcome in _read(into).items() if run_id in planned()}
+    for path in into.glob(f"*{SUFFIX}"):
+        if path.name.removesuffix(SUFFIX) not in planned():
+            path.unlink()
     wanted = [each.id for each in planned().values() if only in each.id and split in (None, each.program.split)]
     missing = [each for each in wanted if fresh or each not in outcomes or not (into / (each + SUFFIX)).exists()]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} runs are there", flush=True)

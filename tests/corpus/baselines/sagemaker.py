@@ -55,13 +55,15 @@ def _loss(run: Telemetry, leniency: float) -> list[Alarm]:
     loss, validation, epoch_loss = run.scalar("loss"), run.scalar("val_loss"), run.by_epoch("loss")
     every = max(1, round(_LOSS_STEPS * leniency))
     checks = loss.values[::every]
-    decrease = (checks[:-1] - checks[1:]) / np.maximum(np.abs(checks[:-1]), 1e-12) * 100
+    with np.errstate(all="ignore"):  # a loss may be infinite
+        decrease = (checks[:-1] - checks[1:]) / np.maximum(np.abs(checks[:-1]), 1e-12) * 100
     stuck = np.concatenate([[False], decrease < _LOSS_PERCENT / leniency]) if len(checks) else np.zeros(0)
     best = np.minimum.accumulate(loss.values) if len(loss) else loss.values
     late = np.zeros(len(loss), bool)
     patience = max(1, round(_PLATEAU_PATIENCE * leniency))
     if len(loss) > patience:
-        late[patience:] = best[:-patience] - best[patience:] < _PLATEAU_DELTA / leniency
+        with np.errstate(all="ignore"):
+            late[patience:] = best[:-patience] - best[patience:] < _PLATEAU_DELTA / leniency
     gap = ratio(validation.values - epoch_loss.values[: len(validation)], epoch_loss.values[: len(validation)])
     return [
         *first("LossNotDecreasing", loss.steps[::every], stuck, "learning_rate_too_low"),

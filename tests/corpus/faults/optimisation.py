@@ -32,7 +32,9 @@ FAULTS = (
     Fault("adam_plateau", sequences.PARITY, UNSUITABLE, {"optimizer": adam(1e-2, epsilon=1.0)}),
     Fault("adam_plateau", sequences.ROWS_LSTM, UNSUITABLE, {"optimizer": adam(5e-3, epsilon=1.0)}),
     Fault("batch_size_too_large", images.PLAIN, ("batch_size_too_large",), {"batch_size": 1438, "epochs": 24}),
-    Fault("batch_size_too_large", texts.MEAN, ("batch_size_too_large",), {"batch_size": 960, "epochs": 20}),
+    Fault(
+        "batch_size_too_large", sequences.ROWS_LSTM, ("batch_size_too_large",), {"batch_size": 1438, "epochs": 24}
+    ),
     Fault(
         "batch_size_too_small", sequences.ROWS_RNN, ("batch_size_too_small", "learning_rate_too_high"),
         {"batch_size": 1, "epochs": 1},

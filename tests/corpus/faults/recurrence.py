@@ -11,6 +11,7 @@ from corpus.programs.images import adam, sgd
 from corpus.programs.program import Fault
 
 RELU = ("recurrent_relu", "exploding_gradients")
+GROWN_RELU = (*RELU, "bad_initialisation")
 LONG = ("long_plain_recurrence", "vanishing_through_time")
 EXPLODING = ("exploding_gradients", "bad_initialisation")
 
@@ -29,7 +30,7 @@ def _orthogonal(gain: float) -> Any:
 
 FAULTS = (
     Fault(
-        "recurrent_relu", sequences.ROWS_RNN, RELU,
+        "recurrent_relu", sequences.ROWS_RNN, GROWN_RELU,
         {"model": models.recurrent((8, 8), [partial(_relu_rnn, 32, recurrent_initializer=_orthogonal(2.0))], 10)},
     ),
     Fault(
@@ -39,8 +40,10 @@ FAULTS = (
         )},
     ),
     Fault(
-        "recurrent_relu", sequences.SINE_RNN, RELU,
-        {"model": models.recurrent((24, 1), [partial(_relu_rnn, 16)], 1, "linear"), "optimizer": sgd(0.1)},
+        "recurrent_relu", sequences.SUNSPOTS, GROWN_RELU,
+        {"model": models.recurrent(
+            (24, 1), [partial(_relu_rnn, 16, recurrent_initializer=_orthogonal(2.0))], 1, "linear"
+        )},
     ),
     Fault(
         "recurrent_relu", sequences.LONG_LAG, RELU,
@@ -59,8 +62,8 @@ FAULTS = (
         {"model": models.recurrent((8, 8), [partial(_sigmoid_rnn, 32)] * 3, 10)},
     ),
     Fault(
-        "vanishing_through_time", sequences.PARITY, ("vanishing_through_time", "vanishing_gradients"),
-        {"model": models.recurrent((8, 1), [partial(_sigmoid_rnn, 24)] * 3, 1, "sigmoid", each_step=True)},
+        "vanishing_through_time", sequences.ADDING, ("vanishing_through_time", "vanishing_gradients"),
+        {"model": models.recurrent((sequences.ADDING_LENGTH, 2), [partial(_sigmoid_rnn, 24)] * 2, 1, "linear")},
     ),
     Fault(
         "vanishing_through_time", sequences.ROWS_LSTM, ("vanishing_through_time", "vanishing_gradients"),
