@@ -118,6 +118,8 @@ FAULTS = (
         on_data(sequences.ROWS_TRANSFORMER, _shuffled_labels)),
     Fault("missing_feature_axis", sequences.CARBON_DIOXIDE, SHAPE,
         on_data(sequences.CARBON_DIOXIDE, _inputs(lambda x: x[:, :, 0].reshape(-1, 2, 12)))),
+    Fault("missing_feature_axis", sequences.SUNSPOTS, SHAPE,
+        on_data(sequences.SUNSPOTS, _inputs(lambda x: x[:, :, 0].reshape(-1, 2, 12)))),
     Fault("flattened_sequences", sequences.ROWS_RNN, SHAPE,
         on_data(sequences.ROWS_RNN, _inputs(lambda x: x.reshape(len(x), -1)))),
     Fault("flattened_sequences", sequences.ROWS_LSTM, SHAPE,
