@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/paramedic demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/all.py

@@ -60,7 +60,8 @@ def diagnose(
         Incidents, the worst first; of equal ones, the first to open first. Findings of severity info make no incident
         unless there is nothing else.
     """
-    situation = Situation(findings, abstentions, description)
+    standing = {rule: finding for rule, finding in findings.items() if not finding.withdrawn}
+    situation = Situation(standing, abstentions, description)
     groups = _groups(situation)
     grave = [group for group in groups if any(each.severity > Severity.INFO for each in group.members.values())]
     incidents = [_incident(group, situation) for group in grave or groups]

@@ -79,3 +79,8 @@ class Finding:
     def open(self) -> bool:
         """Whether the condition still holds."""
         return self.change is not Change.RESOLVED
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a fuller description took it back before anything could come of it."""
+        return self.resolved_step == self.opened_step

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,12 @@ def test_information_is_no_incident_beside_something_worse() -> None:
 
     [grave] = incidents("loss_plateau", finding("stalled_run", 900))
     assert grave.causes[0].id == "stalled"
+
+
+def test_what_a_fuller_description_took_back_at_once_is_no_incident() -> None:
+    taken_back = replace(finding("class_imbalance", 0, is_open=False), resolved_step=0)
+    assert incidents(taken_back) == ()
+    assert incidents(replace(taken_back, resolved_step=1)) != ()
 
 
 def test_what_opened_first_weighs_more() -> None:

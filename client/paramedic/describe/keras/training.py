@@ -21,6 +21,7 @@ class FitArguments:
         batch_size: Samples a step.
         samples: Training samples.
         validated: Whether validation data was given.
+        weighted: Whether classes or samples were given weights.
         arrays: Inputs, targets and weights of all samples, as they were given; None where they can only be iterated
             over.
         first_batch: The same of the first batch, where it is known without iterating.
@@ -29,6 +30,7 @@ class FitArguments:
     batch_size: int | None = None
     samples: int | None = None
     validated: bool = False
+    weighted: bool = False
     arrays: Any = None
     first_batch: Any = None
 
@@ -53,6 +55,7 @@ def fit_arguments(model: Any) -> FitArguments:
         batch_size=int(batch_size) if batch_size else None,
         samples=int(samples) if samples else None,
         validated=local.get("validation_data") is not None,
+        weighted=local.get("class_weight") is not None or local.get("sample_weight") is not None,
         arrays=_unpacked(getattr(adapter, "_inputs", None)),
         first_batch=_unpacked(next(iter(getattr(adapter, "_first_batches", None) or []), None)),
     )
@@ -74,7 +77,7 @@ def training_config(
         epochs: Epochs asked for; None when unknown.
         steps_per_epoch: Steps an epoch; None when unknown.
         metrics: Names of what is reported beside the loss.
-        weighted: Whether classes or samples are weighted in the loss.
+        weighted: Whether the data of a step turned out to come with weights, as that of a data set may.
     """
     return TrainingConfig(
         batch_size=arguments.batch_size,
@@ -83,7 +86,7 @@ def training_config(
         metrics=metrics,
         validated=arguments.validated,
         precision=model.dtype_policy.name,
-        weighted=weighted,
+        weighted=weighted or arguments.weighted,
     )
 
 
