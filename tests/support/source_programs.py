@@ -38,6 +38,12 @@ def classes(
     return x, scores.argmax(1)
 
 
+def one_hot_classes(generator: Generator) -> Samples:
+    """The same with one column a class."""
+    x, y = classes(generator)
+    return x, np.eye(3, dtype="float32")[y]
+
+
 def uniform_classes(generator: Generator, count: int) -> Samples:
     """The inputs of the LSTM source's examples, [20, 10]; which of the last step's first features is the largest."""
     x = generator.random((100, 20, 10))

@@ -16,7 +16,7 @@ import paramedic
 from paramedic.integrations.keras import Monitor
 from paramedic_service.ingest.live import LiveRun
 from support.diagnosed import Samples, Training, alarms, folded, run, told
-from support.source_programs import CLASSIFIER, classes
+from support.source_programs import CLASSIFIER, classes, one_hot_classes
 
 SHAPE = ("input_shape",)
 ENCODING = ("label_encoding",)
@@ -53,11 +53,6 @@ def of_other_width(generator: np.random.Generator) -> Samples:
     return x[:, :, :5], y
 
 
-def one_hot(generator: np.random.Generator) -> Samples:
-    x, y = classes(generator)
-    return x, np.eye(3, dtype="float32")[y]
-
-
 DECLARED = replace(CLASSIFIER, shape=(10, 8))
 
 ERRORS: dict[str, Named] = {
@@ -68,7 +63,7 @@ ERRORS: dict[str, Named] = {
         replace(CLASSIFIER, loss="categorical_crossentropy"), ENCODING, "keras.utils.to_categorical(y, 3)"
     ),
     "one_hot_labels_for_sparse_categorical_crossentropy": Named(
-        replace(CLASSIFIER, data=one_hot), ENCODING, "Use categorical_crossentropy"
+        replace(CLASSIFIER, data=one_hot_classes), ENCODING, "Use categorical_crossentropy"
     ),
 }
 

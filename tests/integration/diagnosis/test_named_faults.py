@@ -29,6 +29,7 @@ from support.source_programs import (
     adam,
     classes,
     ending,
+    one_hot_classes,
     random_classes,
     recalled,
     sgd,
@@ -60,11 +61,6 @@ def one_class_mostly(generator: np.random.Generator) -> Samples:
     x, y = classes(generator, 2400)
     kept = (y == 0) | (generator.random(len(y)) < 0.02)
     return x[kept], y[kept]
-
-
-def one_hot(generator: np.random.Generator) -> Samples:
-    x, y = classes(generator)
-    return x, np.eye(3, dtype="float32")[y]
 
 
 def padded(generator: np.random.Generator) -> Samples:
@@ -126,7 +122,9 @@ FAULTS: dict[str, Named] = {
         "an epsilon as large as gradients are small takes Adam's adaptive steps away, where RMSprop learns",
     ),
     "mse_for_classification": Named(
-        replace(CLASSIFIER, data=one_hot, loss="mean_squared_error"), ("wrong_loss",), "squared error of probabilities"
+        replace(CLASSIFIER, data=one_hot_classes, loss="mean_squared_error"),
+        ("wrong_loss",),
+        "squared error of probabilities",
     ),
     "features_of_vastly_different_scales": Named(
         replace(CLASSIFIER, data=features_of_many_scales), ("unnormalised_input",), "from hundredths to thousands"
@@ -225,14 +223,14 @@ FAULTS: dict[str, Named] = {
 }
 
 TWINS: dict[str, Training] = {
-    "plain_rnn": PLAIN_RNN,
+    "plain_rnn_for_a_thousand_iterations": replace(PLAIN_RNN, epochs=50),
     "gates_instead": GATED,
     "normalised_with_rmsprop": RMSPROP,
     "sgd_with_momentum": replace(PLAIN_RNN, optimizer=sgd(0.01, momentum=0.9)),
     "gates_over_30_steps": MEMORY,
     "crossentropy_standard_features_balanced_classes": CLASSIFIER,
     "validated": VALIDATED,
-    "one_hot": replace(CLASSIFIER, data=one_hot, loss="categorical_crossentropy"),
+    "one_hot": replace(CLASSIFIER, data=one_hot_classes, loss="categorical_crossentropy"),
     "moderate_dropout": replace(CLASSIFIER, layers=ending(LSTM_16, partial(layers.Dropout, 0.3), **THREE)),
     "dropout_behind_normalisation": replace(
         CLASSIFIER, layers=ending(LSTM_16, layers.BatchNormalization, partial(layers.Dropout, 0.3), **THREE)
