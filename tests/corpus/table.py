@@ -45,8 +45,8 @@ def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Sco
         )
         for name, each in scores.items()
     ]
-    tuned = "no rule was" if split == "reporting" else "rules were"
-    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that {tuned} tuned on."
+    tuned = "were kept apart from tuning" if split == "reporting" else "rules were tuned on"
+    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that {tuned}."
     ended = (
         f"{runs.recall.total - quiet.recall.total} of the faulty runs ended with an exception. Of the others Paramedic "
         f"finds {_share(quiet.recall)} and names the right cause first in {_share(quiet.right_first)}."
