@@ -101,7 +101,7 @@ HANGING = [
 ]
 
 
-@pytest.mark.parametrize("faults", HANGING, ids=str)
+@pytest.mark.parametrize("faults", HANGING)
 def test_a_service_that_does_not_do_its_part_costs_neither_the_rows_nor_the_time(
     faults: Faults, service: TelemetryService, begin: BeginRun
 ) -> None:

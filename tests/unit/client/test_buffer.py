@@ -265,7 +265,7 @@ def test_conversion_warns_nobody(buffer: RowBuffer, value: Any) -> None:
 BAD_STEPS = [1.0, "1", None, -1, 2**53 + 1, 10**30, object()]
 
 
-@pytest.mark.parametrize("step", BAD_STEPS, ids=str)
+@pytest.mark.parametrize("step", BAD_STEPS, ids=lambda step: type(step).__name__)
 def test_a_row_without_a_usable_step_is_left_out(buffer: RowBuffer, drops: Drops, step: Any) -> None:
     log(buffer, step, 1.0)
     log(buffer, 5, 1.0)
