@@ -173,8 +173,10 @@ def shuffled_set(x: np.ndarray, y: np.ndarray) -> Any:
 
 
 def generator(x: np.ndarray, y: np.ndarray) -> Iterator[Any]:
+    # Random numbers of its own: Keras asks it for more batches than it uses, how many is a matter of time.
+    rng = np.random.default_rng(np.random.randint(2**31))
     while True:
-        chosen = np.random.permutation(len(x))[:BATCH]
+        chosen = rng.permutation(len(x))[:BATCH]
         yield x[chosen], y[chosen]
 
 
@@ -184,12 +186,13 @@ class Sequence(keras.utils.PyDataset):
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
         super().__init__()
         self._data = x, y
+        self._rng = np.random.default_rng(np.random.randint(2**31))
 
     def __len__(self) -> int:
         return STEPS
 
     def __getitem__(self, index: int) -> Any:
-        chosen = np.random.permutation(len(self._data[0]))[:BATCH]
+        chosen = self._rng.permutation(len(self._data[0]))[:BATCH]
         return tuple(array[chosen] for array in self._data)
 
 
