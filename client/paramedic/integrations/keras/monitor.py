@@ -101,7 +101,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             every: Steps between two fetches, at least 1. Slow steps are fetched once a second.
             stop_on: "critical", "warning" or "info": ends the training at the next step once there is an open finding
                 that is at least so severe. Omitted: only when the run was opened with a `stop_on` of its own.
-            probes: Whether to measure, every 50 steps or less often, what takes a pass of its own over a few samples:
+            probes: Whether to measure, every 100 steps or less often, what takes a pass of its own over a few samples:
                 activations, the gradient's path through time, and how much gradients differ between samples.
 
         Raises:

@@ -60,8 +60,8 @@ class Probes:
         self._announced = False
         self._functions: dict[str, Any] = {}
         self._hopeless: set[str] = set()
-        self._passes = Schedule((1, 5, 20), 50, SHARE, ALLOWANCE)
-        self._noise = Schedule((100,), 100, SHARE, ALLOWANCE)
+        self._passes = Schedule((1, 5, 20, 50), 100, SHARE, ALLOWANCE)
+        self._noise = Schedule((100,), 500, SHARE, ALLOWANCE)
 
     def begin(self, batch: Any) -> None:
         """A fit begins.
