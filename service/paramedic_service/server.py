@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,6 +183,9 @@ async def serve(
         StoreError: The store failed.
         OSError: A port cannot be had.
     """
+    # The thread that writes to the store gives the interpreter up around every statement; Python's 5 ms would then pass
+    # before the busy event loop gives it back.
+    sys.setswitchinterval(0.0005)
     server = Server(settings, web=web)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
