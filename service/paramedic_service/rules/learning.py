@@ -27,9 +27,7 @@ INITIAL_LOSS = RuleDeclaration(
     requires=(LOSS, "loss config"),
     parameters=(
         Parameter("ratio", 2.0, "first losses over ln K, K being the number of classes", "TheDeepChecker", "ratio"),
-        Parameter(
-            "losses", 10, "first losses, all of which have to be above: a poor start can be made good", unit="steps"
-        ),
+        Parameter("losses", 3, "first losses, all of which must be above", unit="steps"),
         Parameter("resolve_after", 10, "losses below ln K that resolve it", unit="steps"),
     ),
     remedies=(
