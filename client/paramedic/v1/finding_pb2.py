@@ -14,33 +14,34 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from paramedic.v1 import run_pb2 as paramedic_dot_v1_dot_run__pb2
+from paramedic.v1 import verdict_pb2 as paramedic_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparamedic/v1/finding.proto\x12\x0cparamedic.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16paramedic/v1/run.proto\"\x85\x03\n\x07\x46inding\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12(\n\x08severity\x18\x04 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12+\n\x06\x63hange\x18\x05 \x01(\x0e\x32\x1b.paramedic.v1.FindingChange\x12\x13\n\x0bopened_step\x18\x06 \x01(\x03\x12\x11\n\tlast_step\x18\x07 \x01(\x03\x12\x1a\n\rresolved_step\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nviolations\x18\t \x01(\x04\x12\x10\n\x08\x65pisodes\x18\n \x01(\r\x12\x0f\n\x07summary\x18\x0b \x01(\t\x12(\n\x08\x65vidence\x18\x0c \x03(\x0b\x32\x16.paramedic.v1.Evidence\x12&\n\x08remedies\x18\r \x03(\x0b\x32\x14.paramedic.v1.RemedyB\x10\n\x0e_resolved_step\"\x8d\x01\n\x08\x45vidence\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x04 \x01(\x01\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07meaning\x18\x06 \x01(\t\x12\r\n\x05layer\x18\x07 \x01(\tB\x0c\n\n_threshold\">\n\x06Remedy\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x05patch\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xfb\x01\n\x08Incident\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\n\n\x02id\x18\x02 \x01(\t\x12(\n\x08severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x0c\n\x04open\x18\x04 \x01(\x08\x12\x13\n\x0bopened_step\x18\x05 \x01(\x03\x12\r\n\x05rules\x18\x06 \x03(\t\x12#\n\x06\x63\x61uses\x18\x07 \x03(\x0b\x32\x13.paramedic.v1.Cause\x12)\n\x07unknown\x18\x08 \x03(\x0b\x32\x18.paramedic.v1.RuleStatus\x12\x0f\n\x07summary\x18\t \x01(\t\"\x7f\n\x05\x43\x61use\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\nsupporting\x18\x04 \x03(\t\x12\x10\n\x08opposing\x18\x05 \x03(\t\x12&\n\x08remedies\x18\x06 \x03(\x0b\x32\x14.paramedic.v1.Remedy\"\xc8\x01\n\x04Rule\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12(\n\x08severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x10\n\x08requires\x18\x05 \x03(\t\x12/\n\nparameters\x18\x06 \x03(\x0b\x32\x1b.paramedic.v1.RuleParameter\x12&\n\x08remedies\x18\x07 \x03(\x0b\x32\x14.paramedic.v1.Remedy\"[\n\rRuleParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\"<\n\nRuleStatus\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x61\x62stains\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x83\x01\n\rFindingChange\x12\x1e\n\x1a\x46INDING_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46INDING_CHANGE_OPENED\x10\x01\x12\x1a\n\x16\x46INDING_CHANGE_UPDATED\x10\x02\x12\x1b\n\x17\x46INDING_CHANGE_RESOLVED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparamedic/v1/finding.proto\x12\x0cparamedic.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16paramedic/v1/run.proto\x1a\x1aparamedic/v1/verdict.proto\"\x85\x03\n\x07\x46inding\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12(\n\x08severity\x18\x04 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12+\n\x06\x63hange\x18\x05 \x01(\x0e\x32\x1b.paramedic.v1.FindingChange\x12\x13\n\x0bopened_step\x18\x06 \x01(\x03\x12\x11\n\tlast_step\x18\x07 \x01(\x03\x12\x1a\n\rresolved_step\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nviolations\x18\t \x01(\x04\x12\x10\n\x08\x65pisodes\x18\n \x01(\r\x12\x0f\n\x07summary\x18\x0b \x01(\t\x12(\n\x08\x65vidence\x18\x0c \x03(\x0b\x32\x16.paramedic.v1.Evidence\x12&\n\x08remedies\x18\r \x03(\x0b\x32\x14.paramedic.v1.RemedyB\x10\n\x0e_resolved_step\"\x8d\x01\n\x08\x45vidence\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x04 \x01(\x01\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07meaning\x18\x06 \x01(\t\x12\r\n\x05layer\x18\x07 \x01(\tB\x0c\n\n_threshold\">\n\x06Remedy\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x05patch\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xb2\x02\n\x08Incident\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\n\n\x02id\x18\x02 \x01(\t\x12(\n\x08severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x0c\n\x04open\x18\x04 \x01(\x08\x12\x13\n\x0bopened_step\x18\x05 \x01(\x03\x12\r\n\x05rules\x18\x06 \x03(\t\x12#\n\x06\x63\x61uses\x18\x07 \x03(\x0b\x32\x13.paramedic.v1.Cause\x12)\n\x07unknown\x18\x08 \x03(\x0b\x32\x18.paramedic.v1.RuleStatus\x12\x0f\n\x07summary\x18\t \x01(\t\x12\x35\n\rreproductions\x18\n \x03(\x0b\x32\x1e.paramedic.v1.ReproductionLink\"\x7f\n\x05\x43\x61use\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\nsupporting\x18\x04 \x03(\t\x12\x10\n\x08opposing\x18\x05 \x03(\t\x12&\n\x08remedies\x18\x06 \x03(\x0b\x32\x14.paramedic.v1.Remedy\"\xc8\x01\n\x04Rule\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12(\n\x08severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x10\n\x08requires\x18\x05 \x03(\t\x12/\n\nparameters\x18\x06 \x03(\x0b\x32\x1b.paramedic.v1.RuleParameter\x12&\n\x08remedies\x18\x07 \x03(\x0b\x32\x14.paramedic.v1.Remedy\"[\n\rRuleParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\"<\n\nRuleStatus\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x61\x62stains\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03*\x83\x01\n\rFindingChange\x12\x1e\n\x1a\x46INDING_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46INDING_CHANGE_OPENED\x10\x01\x12\x1a\n\x16\x46INDING_CHANGE_UPDATED\x10\x02\x12\x1b\n\x17\x46INDING_CHANGE_RESOLVED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paramedic.v1.finding_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_SEVERITY']._serialized_start=1439
-  _globals['_SEVERITY']._serialized_end=1539
-  _globals['_FINDINGCHANGE']._serialized_start=1542
-  _globals['_FINDINGCHANGE']._serialized_end=1673
-  _globals['_FINDING']._serialized_start=99
-  _globals['_FINDING']._serialized_end=488
-  _globals['_EVIDENCE']._serialized_start=491
-  _globals['_EVIDENCE']._serialized_end=632
-  _globals['_REMEDY']._serialized_start=634
-  _globals['_REMEDY']._serialized_end=696
-  _globals['_INCIDENT']._serialized_start=699
-  _globals['_INCIDENT']._serialized_end=950
-  _globals['_CAUSE']._serialized_start=952
-  _globals['_CAUSE']._serialized_end=1079
-  _globals['_RULE']._serialized_start=1082
-  _globals['_RULE']._serialized_end=1282
-  _globals['_RULEPARAMETER']._serialized_start=1284
-  _globals['_RULEPARAMETER']._serialized_end=1375
-  _globals['_RULESTATUS']._serialized_start=1377
-  _globals['_RULESTATUS']._serialized_end=1437
+  _globals['_SEVERITY']._serialized_start=1522
+  _globals['_SEVERITY']._serialized_end=1622
+  _globals['_FINDINGCHANGE']._serialized_start=1625
+  _globals['_FINDINGCHANGE']._serialized_end=1756
+  _globals['_FINDING']._serialized_start=127
+  _globals['_FINDING']._serialized_end=516
+  _globals['_EVIDENCE']._serialized_start=519
+  _globals['_EVIDENCE']._serialized_end=660
+  _globals['_REMEDY']._serialized_start=662
+  _globals['_REMEDY']._serialized_end=724
+  _globals['_INCIDENT']._serialized_start=727
+  _globals['_INCIDENT']._serialized_end=1033
+  _globals['_CAUSE']._serialized_start=1035
+  _globals['_CAUSE']._serialized_end=1162
+  _globals['_RULE']._serialized_start=1165
+  _globals['_RULE']._serialized_end=1365
+  _globals['_RULEPARAMETER']._serialized_start=1367
+  _globals['_RULEPARAMETER']._serialized_end=1458
+  _globals['_RULESTATUS']._serialized_start=1460
+  _globals['_RULESTATUS']._serialized_end=1520
 # @@protoc_insertion_point(module_scope)

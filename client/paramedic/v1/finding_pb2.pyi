@@ -10,6 +10,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.struct_pb2
 import paramedic.v1.run_pb2
+import paramedic.v1.verdict_pb2
 import sys
 import typing
 
@@ -225,6 +226,7 @@ class Incident(google.protobuf.message.Message):
     CAUSES_FIELD_NUMBER: builtins.int
     UNKNOWN_FIELD_NUMBER: builtins.int
     SUMMARY_FIELD_NUMBER: builtins.int
+    REPRODUCTIONS_FIELD_NUMBER: builtins.int
     @property
     def run(self) -> paramedic.v1.run_pb2.RunIdentity: ...
     id: builtins.str
@@ -245,6 +247,9 @@ class Incident(google.protobuf.message.Message):
         """What could not be judged, and why."""
     summary: builtins.str
     """One sentence."""
+    @property
+    def reproductions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[paramedic.v1.verdict_pb2.ReproductionLink]:
+        """What trying it out showed, newest first. Omitted: nobody tried."""
     def __init__(
         self,
         *,
@@ -257,9 +262,10 @@ class Incident(google.protobuf.message.Message):
         causes: collections.abc.Iterable[global___Cause] | None = ...,
         unknown: collections.abc.Iterable[global___RuleStatus] | None = ...,
         summary: builtins.str = ...,
+        reproductions: collections.abc.Iterable[paramedic.v1.verdict_pb2.ReproductionLink] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["run", b"run"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["causes", b"causes", "id", b"id", "open", b"open", "opened_step", b"opened_step", "rules", b"rules", "run", b"run", "severity", b"severity", "summary", b"summary", "unknown", b"unknown"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["causes", b"causes", "id", b"id", "open", b"open", "opened_step", b"opened_step", "reproductions", b"reproductions", "rules", b"rules", "run", b"run", "severity", b"severity", "summary", b"summary", "unknown", b"unknown"]) -> None: ...
 
 global___Incident = Incident
 

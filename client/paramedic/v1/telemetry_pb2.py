@@ -15,59 +15,70 @@ _sym_db = _symbol_database.Default()
 from paramedic.v1 import description_pb2 as paramedic_dot_v1_dot_description__pb2
 from paramedic.v1 import finding_pb2 as paramedic_dot_v1_dot_finding__pb2
 from paramedic.v1 import run_pb2 as paramedic_dot_v1_dot_run__pb2
+from paramedic.v1 import verdict_pb2 as paramedic_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparamedic/v1/telemetry.proto\x12\x0cparamedic.v1\x1a\x1eparamedic/v1/description.proto\x1a\x1aparamedic/v1/finding.proto\x1a\x16paramedic/v1/run.proto\"\x94\x02\n\x16StreamTelemetryRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12-\n\x08register\x18\x02 \x01(\x0b\x32\x19.paramedic.v1.RegisterRunH\x00\x12\x33\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x1c.paramedic.v1.RunDescriptionH\x00\x12(\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x17.paramedic.v1.StepBatchH\x00\x12\'\n\x05\x65vent\x18\x05 \x01(\x0b\x32\x16.paramedic.v1.RunEventH\x00\x12)\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x17.paramedic.v1.FinishRunH\x00\x42\x06\n\x04\x62ody\"[\n\x0bRegisterRun\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x03 \x01(\t\"\xd4\x01\n\tStepBatch\x12\r\n\x05steps\x18\x01 \x03(\x03\x12\r\n\x05times\x18\x02 \x03(\x01\x12+\n\x07scalars\x18\x03 \x03(\x0b\x32\x1a.paramedic.v1.ScalarColumn\x12*\n\x07tensors\x18\x04 \x03(\x0b\x32\x19.paramedic.v1.TensorBlock\x12(\n\x06layers\x18\x05 \x03(\x0b\x32\x18.paramedic.v1.LayerBlock\x12&\n\x05paths\x18\x06 \x03(\x0b\x32\x17.paramedic.v1.TimeBlock\":\n\x0cScalarColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x0c\n\x04rows\x18\x03 \x03(\r\"W\n\x0bTensorBlock\x12*\n\x06signal\x18\x01 \x01(\x0e\x32\x1a.paramedic.v1.TensorSignal\x12\x0e\n\x06values\x18\x02 \x03(\x02\x12\x0c\n\x04rows\x18\x03 \x03(\r\"U\n\nLayerBlock\x12)\n\x06signal\x18\x01 \x01(\x0e\x32\x19.paramedic.v1.LayerSignal\x12\x0e\n\x06values\x18\x02 \x03(\x02\x12\x0c\n\x04rows\x18\x03 \x03(\r\"L\n\tTimeBlock\x12\r\n\x05layer\x18\x01 \x01(\t\x12\x12\n\ntime_steps\x18\x02 \x03(\r\x12\x0e\n\x06values\x18\x03 \x03(\x02\x12\x0c\n\x04rows\x18\x04 \x03(\r\"\xdf\x02\n\x08RunEvent\x12\x0c\n\x04time\x18\x01 \x01(\x01\x12\x11\n\x04step\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x35\n\x0etraining_began\x18\x03 \x01(\x0b\x32\x1b.paramedic.v1.TrainingBeganH\x00\x12/\n\x0b\x65poch_ended\x18\x04 \x01(\x0b\x32\x18.paramedic.v1.EpochEndedH\x00\x12\x35\n\x0etraining_ended\x18\x05 \x01(\x0b\x32\x1b.paramedic.v1.TrainingEndedH\x00\x12,\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1b.paramedic.v1.TrainingErrorH\x00\x12(\n\x07\x64ropped\x18\x07 \x01(\x0b\x32\x15.paramedic.v1.DroppedH\x00\x12(\n\x07silence\x18\x08 \x01(\x0b\x32\x15.paramedic.v1.SilenceH\x00\x42\x08\n\x06\x64\x65tailB\x07\n\x05_step\"\x0f\n\rTrainingBegan\"\x1b\n\nEpochEnded\x12\r\n\x05\x65poch\x18\x01 \x01(\r\"\x0f\n\rTrainingEnded\"A\n\rTrainingError\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\"\'\n\x07\x44ropped\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\")\n\x07Silence\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\r\n\x05limit\x18\x02 \x01(\x01\"@\n\tFinishRun\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.paramedic.v1.RunState\x12\x0c\n\x04time\x18\x02 \x01(\x01\"\x8a\x02\n\x17StreamTelemetryResponse\x12.\n\nregistered\x18\x01 \x01(\x0b\x32\x18.paramedic.v1.RegisteredH\x00\x12\x32\n\x0c\x61\x63knowledged\x18\x02 \x01(\x0b\x32\x1a.paramedic.v1.AcknowledgedH\x00\x12(\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x15.paramedic.v1.FindingH\x00\x12*\n\x08rejected\x18\x04 \x01(\x0b\x32\x16.paramedic.v1.RejectedH\x00\x12*\n\x08throttle\x18\x05 \x01(\x0b\x32\x16.paramedic.v1.ThrottleH\x00\x42\t\n\x07message\"F\n\nRegistered\x12\x1d\n\x15last_durable_sequence\x18\x01 \x01(\x04\x12\x19\n\x11max_request_bytes\x18\x02 \x01(\r\" \n\x0c\x41\x63knowledged\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"I\n\x08Rejected\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04rows\x18\x04 \x01(\r\")\n\x08Throttle\x12\r\n\x05pause\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xb3\x01\n\x0cTensorSignal\x12\x1d\n\x19TENSOR_SIGNAL_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTENSOR_SIGNAL_GRADIENT_NORM\x10\x01\x12\x1d\n\x19TENSOR_SIGNAL_WEIGHT_NORM\x10\x02\x12\x1d\n\x19TENSOR_SIGNAL_UPDATE_NORM\x10\x03\x12%\n!TENSOR_SIGNAL_GRADIENT_ZERO_SHARE\x10\x04*\xd6\x01\n\x0bLayerSignal\x12\x1c\n\x18LAYER_SIGNAL_UNSPECIFIED\x10\x00\x12 \n\x1cLAYER_SIGNAL_ACTIVATION_MEAN\x10\x01\x12%\n!LAYER_SIGNAL_ACTIVATION_DEVIATION\x10\x02\x12\x1b\n\x17LAYER_SIGNAL_DEAD_SHARE\x10\x03\x12 \n\x1cLAYER_SIGNAL_SATURATED_SHARE\x10\x04\x12!\n\x1dLAYER_SIGNAL_SAMPLE_DEVIATION\x10\x05\x32v\n\x10TelemetryService\x12\x62\n\x0fStreamTelemetry\x12$.paramedic.v1.StreamTelemetryRequest\x1a%.paramedic.v1.StreamTelemetryResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparamedic/v1/telemetry.proto\x12\x0cparamedic.v1\x1a\x1eparamedic/v1/description.proto\x1a\x1aparamedic/v1/finding.proto\x1a\x16paramedic/v1/run.proto\x1a\x1aparamedic/v1/verdict.proto\"\x94\x02\n\x16StreamTelemetryRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12-\n\x08register\x18\x02 \x01(\x0b\x32\x19.paramedic.v1.RegisterRunH\x00\x12\x33\n\x0b\x64\x65scription\x18\x03 \x01(\x0b\x32\x1c.paramedic.v1.RunDescriptionH\x00\x12(\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x17.paramedic.v1.StepBatchH\x00\x12\'\n\x05\x65vent\x18\x05 \x01(\x0b\x32\x16.paramedic.v1.RunEventH\x00\x12)\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x17.paramedic.v1.FinishRunH\x00\x42\x06\n\x04\x62ody\"[\n\x0bRegisterRun\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x03 \x01(\t\"\xd4\x01\n\tStepBatch\x12\r\n\x05steps\x18\x01 \x03(\x03\x12\r\n\x05times\x18\x02 \x03(\x01\x12+\n\x07scalars\x18\x03 \x03(\x0b\x32\x1a.paramedic.v1.ScalarColumn\x12*\n\x07tensors\x18\x04 \x03(\x0b\x32\x19.paramedic.v1.TensorBlock\x12(\n\x06layers\x18\x05 \x03(\x0b\x32\x18.paramedic.v1.LayerBlock\x12&\n\x05paths\x18\x06 \x03(\x0b\x32\x17.paramedic.v1.TimeBlock\":\n\x0cScalarColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\x01\x12\x0c\n\x04rows\x18\x03 \x03(\r\"W\n\x0bTensorBlock\x12*\n\x06signal\x18\x01 \x01(\x0e\x32\x1a.paramedic.v1.TensorSignal\x12\x0e\n\x06values\x18\x02 \x03(\x02\x12\x0c\n\x04rows\x18\x03 \x03(\r\"U\n\nLayerBlock\x12)\n\x06signal\x18\x01 \x01(\x0e\x32\x19.paramedic.v1.LayerSignal\x12\x0e\n\x06values\x18\x02 \x03(\x02\x12\x0c\n\x04rows\x18\x03 \x03(\r\"L\n\tTimeBlock\x12\r\n\x05layer\x18\x01 \x01(\t\x12\x12\n\ntime_steps\x18\x02 \x03(\r\x12\x0e\n\x06values\x18\x03 \x03(\x02\x12\x0c\n\x04rows\x18\x04 \x03(\r\"\xdf\x02\n\x08RunEvent\x12\x0c\n\x04time\x18\x01 \x01(\x01\x12\x11\n\x04step\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x35\n\x0etraining_began\x18\x03 \x01(\x0b\x32\x1b.paramedic.v1.TrainingBeganH\x00\x12/\n\x0b\x65poch_ended\x18\x04 \x01(\x0b\x32\x18.paramedic.v1.EpochEndedH\x00\x12\x35\n\x0etraining_ended\x18\x05 \x01(\x0b\x32\x1b.paramedic.v1.TrainingEndedH\x00\x12,\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1b.paramedic.v1.TrainingErrorH\x00\x12(\n\x07\x64ropped\x18\x07 \x01(\x0b\x32\x15.paramedic.v1.DroppedH\x00\x12(\n\x07silence\x18\x08 \x01(\x0b\x32\x15.paramedic.v1.SilenceH\x00\x42\x08\n\x06\x64\x65tailB\x07\n\x05_step\"\x0f\n\rTrainingBegan\"\x1b\n\nEpochEnded\x12\r\n\x05\x65poch\x18\x01 \x01(\r\"\x0f\n\rTrainingEnded\"A\n\rTrainingError\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\"\'\n\x07\x44ropped\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\")\n\x07Silence\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\r\n\x05limit\x18\x02 \x01(\x01\"@\n\tFinishRun\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.paramedic.v1.RunState\x12\x0c\n\x04time\x18\x02 \x01(\x01\"\xc3\x02\n\x17StreamTelemetryResponse\x12.\n\nregistered\x18\x01 \x01(\x0b\x32\x18.paramedic.v1.RegisteredH\x00\x12\x32\n\x0c\x61\x63knowledged\x18\x02 \x01(\x0b\x32\x1a.paramedic.v1.AcknowledgedH\x00\x12(\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x15.paramedic.v1.FindingH\x00\x12*\n\x08rejected\x18\x04 \x01(\x0b\x32\x16.paramedic.v1.RejectedH\x00\x12*\n\x08throttle\x18\x05 \x01(\x0b\x32\x16.paramedic.v1.ThrottleH\x00\x12\x37\n\x0creproduction\x18\x06 \x01(\x0b\x32\x1f.paramedic.v1.ReproductionEndedH\x00\x42\t\n\x07message\"[\n\x11ReproductionEnded\x12\x10\n\x08incident\x18\x01 \x01(\t\x12\x34\n\x0creproduction\x18\x02 \x01(\x0b\x32\x1e.paramedic.v1.ReproductionLink\"F\n\nRegistered\x12\x1d\n\x15last_durable_sequence\x18\x01 \x01(\x04\x12\x19\n\x11max_request_bytes\x18\x02 \x01(\r\" \n\x0c\x41\x63knowledged\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"I\n\x08Rejected\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04rows\x18\x04 \x01(\r\")\n\x08Throttle\x12\r\n\x05pause\x18\x01 \x01(\x01\x12\x0e\n\x06reason\x18\x02 \x01(\t\"^\n\x12ShareSampleRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.paramedic.v1.SampleHeaderH\x00\x12\x12\n\x08\x63ontents\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x8d\x01\n\x0cSampleHeader\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12)\n\x06inputs\x18\x02 \x03(\x0b\x32\x19.paramedic.v1.SampleArray\x12*\n\x07targets\x18\x03 \x03(\x0b\x32\x19.paramedic.v1.SampleArray\"9\n\x0bSampleArray\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\x03\x12\r\n\x05\x64type\x18\x03 \x01(\t\"&\n\x13ShareSampleResponse\x12\x0f\n\x07samples\x18\x01 \x01(\x04*\xb3\x01\n\x0cTensorSignal\x12\x1d\n\x19TENSOR_SIGNAL_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTENSOR_SIGNAL_GRADIENT_NORM\x10\x01\x12\x1d\n\x19TENSOR_SIGNAL_WEIGHT_NORM\x10\x02\x12\x1d\n\x19TENSOR_SIGNAL_UPDATE_NORM\x10\x03\x12%\n!TENSOR_SIGNAL_GRADIENT_ZERO_SHARE\x10\x04*\xd6\x01\n\x0bLayerSignal\x12\x1c\n\x18LAYER_SIGNAL_UNSPECIFIED\x10\x00\x12 \n\x1cLAYER_SIGNAL_ACTIVATION_MEAN\x10\x01\x12%\n!LAYER_SIGNAL_ACTIVATION_DEVIATION\x10\x02\x12\x1b\n\x17LAYER_SIGNAL_DEAD_SHARE\x10\x03\x12 \n\x1cLAYER_SIGNAL_SATURATED_SHARE\x10\x04\x12!\n\x1dLAYER_SIGNAL_SAMPLE_DEVIATION\x10\x05\x32\xcc\x01\n\x10TelemetryService\x12\x62\n\x0fStreamTelemetry\x12$.paramedic.v1.StreamTelemetryRequest\x1a%.paramedic.v1.StreamTelemetryResponse(\x01\x30\x01\x12T\n\x0bShareSample\x12 .paramedic.v1.ShareSampleRequest\x1a!.paramedic.v1.ShareSampleResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paramedic.v1.telemetry_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_TENSORSIGNAL']._serialized_start=2159
-  _globals['_TENSORSIGNAL']._serialized_end=2338
-  _globals['_LAYERSIGNAL']._serialized_start=2341
-  _globals['_LAYERSIGNAL']._serialized_end=2555
-  _globals['_STREAMTELEMETRYREQUEST']._serialized_start=131
-  _globals['_STREAMTELEMETRYREQUEST']._serialized_end=407
-  _globals['_REGISTERRUN']._serialized_start=409
-  _globals['_REGISTERRUN']._serialized_end=500
-  _globals['_STEPBATCH']._serialized_start=503
-  _globals['_STEPBATCH']._serialized_end=715
-  _globals['_SCALARCOLUMN']._serialized_start=717
-  _globals['_SCALARCOLUMN']._serialized_end=775
-  _globals['_TENSORBLOCK']._serialized_start=777
-  _globals['_TENSORBLOCK']._serialized_end=864
-  _globals['_LAYERBLOCK']._serialized_start=866
-  _globals['_LAYERBLOCK']._serialized_end=951
-  _globals['_TIMEBLOCK']._serialized_start=953
-  _globals['_TIMEBLOCK']._serialized_end=1029
-  _globals['_RUNEVENT']._serialized_start=1032
-  _globals['_RUNEVENT']._serialized_end=1383
-  _globals['_TRAININGBEGAN']._serialized_start=1385
-  _globals['_TRAININGBEGAN']._serialized_end=1400
-  _globals['_EPOCHENDED']._serialized_start=1402
-  _globals['_EPOCHENDED']._serialized_end=1429
-  _globals['_TRAININGENDED']._serialized_start=1431
-  _globals['_TRAININGENDED']._serialized_end=1446
-  _globals['_TRAININGERROR']._serialized_start=1448
-  _globals['_TRAININGERROR']._serialized_end=1513
-  _globals['_DROPPED']._serialized_start=1515
-  _globals['_DROPPED']._serialized_end=1554
-  _globals['_SILENCE']._serialized_start=1556
-  _globals['_SILENCE']._serialized_end=1597
-  _globals['_FINISHRUN']._serialized_start=1599
-  _globals['_FINISHRUN']._serialized_end=1663
-  _globals['_STREAMTELEMETRYRESPONSE']._serialized_start=1666
-  _globals['_STREAMTELEMETRYRESPONSE']._serialized_end=1932
-  _globals['_REGISTERED']._serialized_start=1934
-  _globals['_REGISTERED']._serialized_end=2004
-  _globals['_ACKNOWLEDGED']._serialized_start=2006
-  _globals['_ACKNOWLEDGED']._serialized_end=2038
-  _globals['_REJECTED']._serialized_start=2040
-  _globals['_REJECTED']._serialized_end=2113
-  _globals['_THROTTLE']._serialized_start=2115
-  _globals['_THROTTLE']._serialized_end=2156
-  _globals['_TELEMETRYSERVICE']._serialized_start=2557
-  _globals['_TELEMETRYSERVICE']._serialized_end=2675
+  _globals['_TENSORSIGNAL']._serialized_start=2676
+  _globals['_TENSORSIGNAL']._serialized_end=2855
+  _globals['_LAYERSIGNAL']._serialized_start=2858
+  _globals['_LAYERSIGNAL']._serialized_end=3072
+  _globals['_STREAMTELEMETRYREQUEST']._serialized_start=159
+  _globals['_STREAMTELEMETRYREQUEST']._serialized_end=435
+  _globals['_REGISTERRUN']._serialized_start=437
+  _globals['_REGISTERRUN']._serialized_end=528
+  _globals['_STEPBATCH']._serialized_start=531
+  _globals['_STEPBATCH']._serialized_end=743
+  _globals['_SCALARCOLUMN']._serialized_start=745
+  _globals['_SCALARCOLUMN']._serialized_end=803
+  _globals['_TENSORBLOCK']._serialized_start=805
+  _globals['_TENSORBLOCK']._serialized_end=892
+  _globals['_LAYERBLOCK']._serialized_start=894
+  _globals['_LAYERBLOCK']._serialized_end=979
+  _globals['_TIMEBLOCK']._serialized_start=981
+  _globals['_TIMEBLOCK']._serialized_end=1057
+  _globals['_RUNEVENT']._serialized_start=1060
+  _globals['_RUNEVENT']._serialized_end=1411
+  _globals['_TRAININGBEGAN']._serialized_start=1413
+  _globals['_TRAININGBEGAN']._serialized_end=1428
+  _globals['_EPOCHENDED']._serialized_start=1430
+  _globals['_EPOCHENDED']._serialized_end=1457
+  _globals['_TRAININGENDED']._serialized_start=1459
+  _globals['_TRAININGENDED']._serialized_end=1474
+  _globals['_TRAININGERROR']._serialized_start=1476
+  _globals['_TRAININGERROR']._serialized_end=1541
+  _globals['_DROPPED']._serialized_start=1543
+  _globals['_DROPPED']._serialized_end=1582
+  _globals['_SILENCE']._serialized_start=1584
+  _globals['_SILENCE']._serialized_end=1625
+  _globals['_FINISHRUN']._serialized_start=1627
+  _globals['_FINISHRUN']._serialized_end=1691
+  _globals['_STREAMTELEMETRYRESPONSE']._serialized_start=1694
+  _globals['_STREAMTELEMETRYRESPONSE']._serialized_end=2017
+  _globals['_REPRODUCTIONENDED']._serialized_start=2019
+  _globals['_REPRODUCTIONENDED']._serialized_end=2110
+  _globals['_REGISTERED']._serialized_start=2112
+  _globals['_REGISTERED']._serialized_end=2182
+  _globals['_ACKNOWLEDGED']._serialized_start=2184
+  _globals['_ACKNOWLEDGED']._serialized_end=2216
+  _globals['_REJECTED']._serialized_start=2218
+  _globals['_REJECTED']._serialized_end=2291
+  _globals['_THROTTLE']._serialized_start=2293
+  _globals['_THROTTLE']._serialized_end=2334
+  _globals['_SHARESAMPLEREQUEST']._serialized_start=2336
+  _globals['_SHARESAMPLEREQUEST']._serialized_end=2430
+  _globals['_SAMPLEHEADER']._serialized_start=2433
+  _globals['_SAMPLEHEADER']._serialized_end=2574
+  _globals['_SAMPLEARRAY']._serialized_start=2576
+  _globals['_SAMPLEARRAY']._serialized_end=2633
+  _globals['_SHARESAMPLERESPONSE']._serialized_start=2635
+  _globals['_SHARESAMPLERESPONSE']._serialized_end=2673
+  _globals['_TELEMETRYSERVICE']._serialized_start=3075
+  _globals['_TELEMETRYSERVICE']._serialized_end=3279
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ import google.protobuf.message
 import paramedic.v1.description_pb2
 import paramedic.v1.finding_pb2
 import paramedic.v1.run_pb2
+import paramedic.v1.verdict_pb2
 import sys
 import typing
 
@@ -520,6 +521,7 @@ class StreamTelemetryResponse(google.protobuf.message.Message):
     FINDING_FIELD_NUMBER: builtins.int
     REJECTED_FIELD_NUMBER: builtins.int
     THROTTLE_FIELD_NUMBER: builtins.int
+    REPRODUCTION_FIELD_NUMBER: builtins.int
     @property
     def registered(self) -> global___Registered: ...
     @property
@@ -530,6 +532,8 @@ class StreamTelemetryResponse(google.protobuf.message.Message):
     def rejected(self) -> global___Rejected: ...
     @property
     def throttle(self) -> global___Throttle: ...
+    @property
+    def reproduction(self) -> global___ReproductionEnded: ...
     def __init__(
         self,
         *,
@@ -538,12 +542,36 @@ class StreamTelemetryResponse(google.protobuf.message.Message):
         finding: paramedic.v1.finding_pb2.Finding | None = ...,
         rejected: global___Rejected | None = ...,
         throttle: global___Throttle | None = ...,
+        reproduction: global___ReproductionEnded | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing_extensions.Literal["acknowledged", b"acknowledged", "finding", b"finding", "message", b"message", "registered", b"registered", "rejected", b"rejected", "throttle", b"throttle"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["acknowledged", b"acknowledged", "finding", b"finding", "message", b"message", "registered", b"registered", "rejected", b"rejected", "throttle", b"throttle"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing_extensions.Literal["message", b"message"]) -> typing_extensions.Literal["registered", "acknowledged", "finding", "rejected", "throttle"] | None: ...
+    def HasField(self, field_name: typing_extensions.Literal["acknowledged", b"acknowledged", "finding", b"finding", "message", b"message", "registered", b"registered", "rejected", b"rejected", "reproduction", b"reproduction", "throttle", b"throttle"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["acknowledged", b"acknowledged", "finding", b"finding", "message", b"message", "registered", b"registered", "rejected", b"rejected", "reproduction", b"reproduction", "throttle", b"throttle"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["message", b"message"]) -> typing_extensions.Literal["registered", "acknowledged", "finding", "rejected", "throttle", "reproduction"] | None: ...
 
 global___StreamTelemetryResponse = StreamTelemetryResponse
+
+@typing_extensions.final
+class ReproductionEnded(google.protobuf.message.Message):
+    """A reproduction of the run ended with a verdict."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_FIELD_NUMBER: builtins.int
+    REPRODUCTION_FIELD_NUMBER: builtins.int
+    incident: builtins.str
+    """Id of the incident."""
+    @property
+    def reproduction(self) -> paramedic.v1.verdict_pb2.ReproductionLink: ...
+    def __init__(
+        self,
+        *,
+        incident: builtins.str = ...,
+        reproduction: paramedic.v1.verdict_pb2.ReproductionLink | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["reproduction", b"reproduction"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["incident", b"incident", "reproduction", b"reproduction"]) -> None: ...
+
+global___ReproductionEnded = ReproductionEnded
 
 @typing_extensions.final
 class Registered(google.protobuf.message.Message):
@@ -635,3 +663,94 @@ class Throttle(google.protobuf.message.Message):
     def ClearField(self, field_name: typing_extensions.Literal["pause", b"pause", "reason", b"reason"]) -> None: ...
 
 global___Throttle = Throttle
+
+@typing_extensions.final
+class ShareSampleRequest(google.protobuf.message.Message):
+    """First the header, then the contents of its arrays one after another, cut anywhere, at most 1 MiB a message."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: builtins.int
+    CONTENTS_FIELD_NUMBER: builtins.int
+    @property
+    def header(self) -> global___SampleHeader: ...
+    contents: builtins.bytes
+    def __init__(
+        self,
+        *,
+        header: global___SampleHeader | None = ...,
+        contents: builtins.bytes = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["contents", b"contents", "header", b"header", "part", b"part"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["contents", b"contents", "header", b"header", "part", b"part"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["part", b"part"]) -> typing_extensions.Literal["header", "contents"] | None: ...
+
+global___ShareSampleRequest = ShareSampleRequest
+
+@typing_extensions.final
+class SampleHeader(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: builtins.int
+    INPUTS_FIELD_NUMBER: builtins.int
+    TARGETS_FIELD_NUMBER: builtins.int
+    @property
+    def run(self) -> paramedic.v1.run_pb2.RunIdentity: ...
+    @property
+    def inputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SampleArray]: ...
+    @property
+    def targets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SampleArray]: ...
+    def __init__(
+        self,
+        *,
+        run: paramedic.v1.run_pb2.RunIdentity | None = ...,
+        inputs: collections.abc.Iterable[global___SampleArray] | None = ...,
+        targets: collections.abc.Iterable[global___SampleArray] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["run", b"run"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["inputs", b"inputs", "run", b"run", "targets", b"targets"]) -> None: ...
+
+global___SampleHeader = SampleHeader
+
+@typing_extensions.final
+class SampleArray(google.protobuf.message.Message):
+    """One array, its contents little-endian and in row-major order."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    SHAPE_FIELD_NUMBER: builtins.int
+    DTYPE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Omitted: the only one."""
+    @property
+    def shape(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """[samples, ...]"""
+    dtype: builtins.str
+    """"float32", "float64", "int32", "int64", "uint8" or "bool"."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        shape: collections.abc.Iterable[builtins.int] | None = ...,
+        dtype: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["dtype", b"dtype", "name", b"name", "shape", b"shape"]) -> None: ...
+
+global___SampleArray = SampleArray
+
+@typing_extensions.final
+class ShareSampleResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SAMPLES_FIELD_NUMBER: builtins.int
+    samples: builtins.int
+    """Samples that are kept."""
+    def __init__(
+        self,
+        *,
+        samples: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["samples", b"samples"]) -> None: ...
+
+global___ShareSampleResponse = ShareSampleResponse

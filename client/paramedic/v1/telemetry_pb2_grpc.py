@@ -20,6 +20,11 @@ class TelemetryServiceStub(object):
                 request_serializer=paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryRequest.SerializeToString,
                 response_deserializer=paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryResponse.FromString,
                 )
+        self.ShareSample = channel.stream_unary(
+                '/paramedic.v1.TelemetryService/ShareSample',
+                request_serializer=paramedic_dot_v1_dot_telemetry__pb2.ShareSampleRequest.SerializeToString,
+                response_deserializer=paramedic_dot_v1_dot_telemetry__pb2.ShareSampleResponse.FromString,
+                )
 
 
 class TelemetryServiceServicer(object):
@@ -35,6 +40,13 @@ class TelemetryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShareSample(self, request_iterator, context):
+        """Takes samples that a run's author shares, for reproductions of that run; they replace those shared before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TelemetryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -42,6 +54,11 @@ def add_TelemetryServiceServicer_to_server(servicer, server):
                     servicer.StreamTelemetry,
                     request_deserializer=paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryRequest.FromString,
                     response_serializer=paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryResponse.SerializeToString,
+            ),
+            'ShareSample': grpc.stream_unary_rpc_method_handler(
+                    servicer.ShareSample,
+                    request_deserializer=paramedic_dot_v1_dot_telemetry__pb2.ShareSampleRequest.FromString,
+                    response_serializer=paramedic_dot_v1_dot_telemetry__pb2.ShareSampleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -68,5 +85,22 @@ class TelemetryService(object):
         return grpc.experimental.stream_stream(request_iterator, target, '/paramedic.v1.TelemetryService/StreamTelemetry',
             paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryRequest.SerializeToString,
             paramedic_dot_v1_dot_telemetry__pb2.StreamTelemetryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ShareSample(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(request_iterator, target, '/paramedic.v1.TelemetryService/ShareSample',
+            paramedic_dot_v1_dot_telemetry__pb2.ShareSampleRequest.SerializeToString,
+            paramedic_dot_v1_dot_telemetry__pb2.ShareSampleResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -29,6 +29,11 @@ class TelemetryServiceStub:
     further request is one entry of the run's log, answered in order by an acknowledgement once it is durable and
     judged, or by a rejection. Acknowledgements are cumulative.
     """
+    ShareSample: grpc.StreamUnaryMultiCallable[
+        paramedic.v1.telemetry_pb2.ShareSampleRequest,
+        paramedic.v1.telemetry_pb2.ShareSampleResponse,
+    ]
+    """Takes samples that a run's author shares, for reproductions of that run; they replace those shared before."""
 
 class TelemetryServiceAsyncStub:
     """Takes what a training process reports, and answers with findings while it is still running."""
@@ -41,6 +46,11 @@ class TelemetryServiceAsyncStub:
     further request is one entry of the run's log, answered in order by an acknowledgement once it is durable and
     judged, or by a rejection. Acknowledgements are cumulative.
     """
+    ShareSample: grpc.aio.StreamUnaryMultiCallable[
+        paramedic.v1.telemetry_pb2.ShareSampleRequest,
+        paramedic.v1.telemetry_pb2.ShareSampleResponse,
+    ]
+    """Takes samples that a run's author shares, for reproductions of that run; they replace those shared before."""
 
 class TelemetryServiceServicer(metaclass=abc.ABCMeta):
     """Takes what a training process reports, and answers with findings while it is still running."""
@@ -55,5 +65,12 @@ class TelemetryServiceServicer(metaclass=abc.ABCMeta):
         further request is one entry of the run's log, answered in order by an acknowledgement once it is durable and
         judged, or by a rejection. Acknowledgements are cumulative.
         """
+    @abc.abstractmethod
+    def ShareSample(
+        self,
+        request_iterator: _MaybeAsyncIterator[paramedic.v1.telemetry_pb2.ShareSampleRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[paramedic.v1.telemetry_pb2.ShareSampleResponse, collections.abc.Awaitable[paramedic.v1.telemetry_pb2.ShareSampleResponse]]:
+        """Takes samples that a run's author shares, for reproductions of that run; they replace those shared before."""
 
 def add_TelemetryServiceServicer_to_server(servicer: TelemetryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Where reproductions run: processes of this machine, or a Ray cluster."""
