@@ -1,6 +1,6 @@
 """What the service measures of itself."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 # Reasons a client may give for dropping rows; others are counted as "other", so that no client can add series.
 DROP_REASONS = frozenset({"buffer_full", "spool_full", "oversized", "rejected", "disk_error"})
@@ -20,6 +20,7 @@ class Instruments:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.rpcs = Counter(
             "paramedic_rpcs", "Calls that ended, by method and status.", ["method", "code"], registry=self.registry
         )

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """Entries of one run's tensor table."""
 
     max_layer_series: int = Field(10_000, ge=0)
-    """Per-layer series in the exposition, over all runs; what is cut off is itself a metric."""
+    """Per-layer series of each metric in the exposition, over all runs; what is cut off is itself a metric."""
 
     metrics_linger: float = Field(300.0, ge=0)
     """How long a run that ended stays in the exposition, seconds: a few scrapes."""

@@ -36,7 +36,9 @@ def measure() -> dict[str, float]:
 async def _measure() -> dict[str, float]:
     random = np.random.default_rng(0)
     runs = {run.key: run for run in map(_run, range(RUNS))}
-    exposition = Exposition(runs, CollectorRegistry(), bound=Series(scalars=RUNS, tensors=RUNS * TENSORS), linger=0)
+    exposition = Exposition(
+        runs, CollectorRegistry(), bound=Series(scalars=RUNS, gradients=RUNS * TENSORS, ratios=RUNS * TENSORS), linger=0
+    )
     _train(runs, random)
     theirs = CollectorRegistry()
     gauges = _gauges((await exposition.render()).decode(), theirs)

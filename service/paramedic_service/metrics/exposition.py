@@ -50,7 +50,7 @@ class Exposition:
     async def render(self) -> bytes:
         """Returns the exposition. Other tasks get their turn between runs."""
         shown = self._lines = self._shown()
-        left, dropped = self._bound, Series(0, 0)
+        left, dropped = self._bound, Series(0, 0, 0)
         rendered: list[tuple[bytes, ...]] = []
         turn_ends = time.monotonic() + _TURN
         for lines in shown.values():
@@ -91,6 +91,7 @@ def _grouped(rendered: list[tuple[bytes, ...]]) -> list[bytes]:
 
 def _series_dropped(dropped: Series) -> bytes:
     family = families.SERIES_DROPPED
-    counts = ((families.SCALAR, dropped.scalars), (families.TENSOR_GRADIENT_NORM, dropped.tensors))
+    bounded = (families.SCALAR, families.TENSOR_GRADIENT_NORM, families.TENSOR_UPDATE_RATIO)
+    counts = zip(bounded, dropped, strict=True)
     samples = (f"{family.prefix(label_pairs({'family': of.name}))}{count}\n" for of, count in counts)
     return family.header() + "".join(samples).encode()

@@ -14,14 +14,29 @@ GRADIENT_NORM = Family(
     "Latest L2 norm of all gradients together, before clipping, in units of the loss per unit of the weights.",
 )
 FINDINGS = Family("paramedic_run_findings", "1 for each finding of the run that is open.")
-INCIDENTS = Family("paramedic_run_incidents", "Open incidents of the run, by severity.")
+INCIDENT = Family("paramedic_run_incident", "1 for each open incident of the run, with its likeliest cause and remedy.")
 SCALAR = Family("paramedic_run_scalar", "Latest value of any other scalar signal, in the unit in which it was logged.")
 TENSOR_GRADIENT_NORM = Family(
     "paramedic_run_tensor_gradient_norm",
     "Latest L2 norm of one tensor's gradient, before clipping, in units of the loss per unit of the weights.",
 )
+TENSOR_UPDATE_RATIO = Family(
+    "paramedic_run_tensor_update_ratio",
+    "Latest L2 norm of what one update added to a tensor, over the L2 norm of the tensor.",
+)
 
-RUN_FAMILIES = (INFO, STEP, LAST_REPORT, LOSS, GRADIENT_NORM, FINDINGS, INCIDENTS, SCALAR, TENSOR_GRADIENT_NORM)
+RUN_FAMILIES = (
+    INFO,
+    STEP,
+    LAST_REPORT,
+    LOSS,
+    GRADIENT_NORM,
+    FINDINGS,
+    INCIDENT,
+    SCALAR,
+    TENSOR_GRADIENT_NORM,
+    TENSOR_UPDATE_RATIO,
+)
 
 SERIES_DROPPED = Family(
     "paramedic_exposition_series_dropped",

@@ -12,6 +12,7 @@ from paramedic_service.ingest.service import IngestService
 from paramedic_service.instruments import Instruments
 from paramedic_service.metrics.exposition import MAX_SCALAR_SERIES, Exposition
 from paramedic_service.metrics.lines import Series
+from paramedic_service.metrics.machine import MachineCollector
 from paramedic_service.metrics.text import CONTENT_TYPE
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
@@ -44,7 +45,9 @@ def build(ingest: IngestService, instruments: Instruments, settings: Settings, s
         settings: Bounds of the exposition.
         store: Asked by /readyz whether it can be written.
     """
-    bound = Series(scalars=MAX_SCALAR_SERIES, tensors=settings.max_layer_series)
+    layers = settings.max_layer_series
+    bound = Series(scalars=MAX_SCALAR_SERIES, gradients=layers, ratios=layers)
+    instruments.registry.register(MachineCollector(settings.store_url))
     exposition = Exposition(ingest.runs, instruments.registry, bound=bound, linger=settings.metrics_linger)
     readiness = Readiness(ingest, store)
 

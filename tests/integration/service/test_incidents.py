@@ -117,15 +117,18 @@ async def test_a_projects_parameters_decide_over_its_runs_alone(tmp_path):
             assert "nonfinite_gradient" not in rules["patient"]
 
 
-async def test_a_scrape_counts_open_incidents(tmp_path):
+async def test_a_scrape_names_open_incidents_with_cause_and_remedy(tmp_path):
     import httpx
 
     async with serving(settings_in(tmp_path), web=build) as server, channel_to(server.grpc_port) as channel:
         await ruin(Reporter(channel))
         async with httpx.AsyncClient() as client:
             scrape = (await client.get(f"http://127.0.0.1:{server.http_port}/metrics")).text
-    [line] = [line for line in scrape.splitlines() if line.startswith("paramedic_run_incidents{")]
-    assert 'severity="critical"} 1' in line
+    [line] = [line for line in scrape.splitlines() if line.startswith("paramedic_run_incident{")]
+    assert 'severity="critical"' in line
+    assert line.endswith(" 1")
+    assert 'cause=""' not in line
+    assert 'remedy=""' not in line
 
 
 async def test_people_and_scripts_get_them_from_the_command_line(tmp_path):

@@ -14,7 +14,7 @@ from paramedic_service.rules.telemetry import GRADIENT_NORM
 from paramedic_service.store.records import RunKey
 from support.prometheus import check_metrics
 
-PLENTY = Series(scalars=10_000, tensors=10_000)
+PLENTY = Series(scalars=10_000, gradients=10_000, ratios=10_000)
 
 
 def make_run(number, tensors=2):
@@ -68,19 +68,20 @@ async def test_the_metrics_of_the_service_are_there_too():
 
 async def test_what_the_bound_cuts_off_is_counted():
     runs = [make_run(number, tensors=3) for number in range(3)]
-    families = families_of(await exposition_of(runs, bound=Series(scalars=1, tensors=4)).render())
+    families = families_of(await exposition_of(runs, bound=Series(scalars=1, gradients=4, ratios=4)).render())
     assert len(families["paramedic_run_tensor_gradient_norm"].samples) == 4
     assert len(families["paramedic_run_scalar"].samples) == 1
     dropped = families["paramedic_exposition_series_dropped"].samples
     assert {sample.labels["family"]: sample.value for sample in dropped} == {
         "paramedic_run_scalar": 2,
         "paramedic_run_tensor_gradient_norm": 5,
+        "paramedic_run_tensor_update_ratio": 0,
     }
 
 
 async def test_a_bound_never_takes_a_series_from_an_earlier_run():
     runs = {}
-    exposition = Exposition(runs, Instruments().registry, bound=Series(scalars=9, tensors=3), linger=60)
+    exposition = Exposition(runs, Instruments().registry, bound=Series(scalars=9, gradients=3, ratios=3), linger=60)
     for number in range(3):
         run = make_run(number, tensors=2)
         runs[run.key] = run
@@ -103,7 +104,7 @@ async def test_an_ended_run_lingers_and_then_leaves():
 async def test_a_run_that_left_memory_leaves_the_exposition_and_its_bound_is_free_again():
     runs = [make_run(1), make_run(2)]
     held = {run.key: run for run in runs}
-    exposition = Exposition(held, Instruments().registry, bound=Series(scalars=9, tensors=2), linger=60)
+    exposition = Exposition(held, Instruments().registry, bound=Series(scalars=9, gradients=2, ratios=2), linger=60)
     await exposition.render()
     del held[runs[0].key]
     families = families_of(await exposition.render())
@@ -140,7 +141,7 @@ async def test_other_tasks_get_their_turn_while_a_scrape_renders():
 async def test_runs_may_come_and_go_while_a_scrape_renders():
     runs = [make_run(number, tensors=50) for number in range(500)]
     held = {run.key: run for run in runs}
-    exposition = Exposition(held, Instruments().registry, bound=Series(50_000, 50_000), linger=60)
+    exposition = Exposition(held, Instruments().registry, bound=Series(50_000, 50_000, 50_000), linger=60)
     scrapes = [asyncio.create_task(exposition.render()) for _ in range(2)]
     await asyncio.sleep(0)
     held.clear()

@@ -11,7 +11,7 @@ from paramedic_service.rules.telemetry import GRADIENT_NORM, Column, Rows
 from paramedic_service.store.records import RunKey, RunState
 
 IDENTITY = 'project="digits",run="lstm-1",attempt="2",rank="3"'
-EVERYTHING = Series(scalars=1000, tensors=1000)
+EVERYTHING = Series(scalars=1000, gradients=1000, ratios=1000)
 
 
 @pytest.fixture
@@ -127,8 +127,8 @@ def test_only_the_granted_series_are_shown(run):
     run.latest_scalars = {"accuracy": 0.5, "val_loss": 2.0}
     give_tensors(run, [1.0, 2.0, 3.0])
     lines = RunLines(run)
-    assert rendered(lines, families.SCALAR, Series(scalars=1, tensors=2)).count("\n") == 1
-    assert rendered(lines, families.TENSOR_GRADIENT_NORM, Series(scalars=1, tensors=2)).count("\n") == 2
+    assert rendered(lines, families.SCALAR, Series(scalars=1, gradients=2, ratios=2)).count("\n") == 1
+    assert rendered(lines, families.TENSOR_GRADIENT_NORM, Series(scalars=1, gradients=2, ratios=2)).count("\n") == 2
     assert rendered(lines, families.TENSOR_GRADIENT_NORM).count("\n") == 3
 
 
@@ -147,3 +147,17 @@ def test_a_new_tensor_table_gives_new_labels(run):
     rendered(lines, families.TENSOR_GRADIENT_NORM)
     give_tensors(run, [2.0], ["dense/bias"])
     assert 'tensor="dense/bias"' in rendered(lines, families.TENSOR_GRADIENT_NORM)
+
+
+def test_an_update_is_told_as_a_share_of_its_tensor(run):
+    give_tensors(run, [1.0, 1.0, 1.0])
+    run.latest_norms["update_norm"] = np.array([0.5, 0.0, 0.1], dtype=np.float32)
+    run.latest_norms["weight_norm"] = np.array([2.0, 0.0, 0.0], dtype=np.float32)
+    run.version += 1
+    values = [line.rpartition(" ")[2] for line in rendered(RunLines(run), families.TENSOR_UPDATE_RATIO).splitlines()]
+    assert values == ["0.25", "NaN", "+Inf"]
+
+
+def test_a_run_without_update_norms_has_no_ratios(run):
+    give_tensors(run, [1.0])
+    assert rendered(RunLines(run), families.TENSOR_UPDATE_RATIO) == ""
