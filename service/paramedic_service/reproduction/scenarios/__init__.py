@@ -1,0 +1,1 @@
+"""Trainings that can be reproduced by name: every example and every fault of the project's sources."""

@@ -1,0 +1,207 @@
+"""A recurrent network as TensorFlow 1 trains it: a graph, placeholders, a session that is fed.
+
+The program is the one that people still run and ask about: a cell of `tf.nn.rnn_cell`, unrolled by
+`tf.nn.dynamic_rnn`, read at its last output through weights of its own, trained by an optimizer of `tf.train`. Its
+arguments are what people change in it. TensorFlow 2 has these cells only with Keras 2, which must be asked for before
+TensorFlow is imported: this needs a process that imported neither.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from paramedic_service.reproduction.data.sequence_tasks import TASKS, Arrays
+from paramedic_service.reproduction.workloads import Recorder
+
+if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+    raise ImportError("TensorFlow was imported already, without the cells of TensorFlow 1; use a fresh process")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+import tensorflow as tf
+
+from paramedic_service.reproduction.worker import tensorflow1_description as description
+from paramedic_service.reproduction.worker.tensorflow1_norms import gradient_path, guarded_update
+
+tf1 = tf.compat.v1
+
+PATH_EVERY = 20
+"""Steps between two looks at the gradient's path through time."""
+
+PATH_SAMPLES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What is trained; as it stands, the plain network that the sources begin with.
+
+    Attributes:
+        cell: "BasicRNNCell", "LSTMCell" or "GRUCell".
+        units: Of the cell.
+        task: What there is to learn, a key of `TASKS`.
+        time_steps: Of a sequence.
+        samples: To train on; a quarter as many are held out.
+        batch_size: Samples a step.
+        optimizer: "adam", "rmsprop" or "momentum".
+        learning_rate: Of the optimizer.
+        recurrent_deviation: Standard deviation of normal weights that the cell begins with; None for TensorFlow's own.
+        global_clipnorm: Bound on the norm of all gradients together; None for none.
+        input_scale: What the inputs are multiplied by: raw data has units of measure.
+        input_offset: What is added to them then.
+        standardise: Whether inputs are brought to mean 0 and standard deviation 1, by the training samples.
+    """
+
+    cell: str = "BasicRNNCell"
+    units: int = 64
+    task: str = "sum"
+    time_steps: int = 10
+    samples: int = 640
+    batch_size: int = 32
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    recurrent_deviation: float | None = None
+    global_clipnorm: float | None = None
+    input_scale: float = 1.0
+    input_offset: float = 0.0
+    standardise: bool = False
+
+
+def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorder) -> None:
+    """Trains once; a workload.
+
+    Args:
+        arguments: Fields of `Arguments`.
+        seed: Of data, weights and batches.
+        steps: To train.
+        recorder: Told of every step.
+
+    Raises:
+        ValueError: An argument is unknown, or makes no sense.
+    """
+    chosen = _read(arguments)
+    training, held_out = _data(chosen, seed)
+    with tf.Graph().as_default():
+        tf1.set_random_seed(seed)
+        program = _Program(chosen)
+        recorder.describe(description.describe(chosen, program.variables, training))
+        # One thread: the graph is small, and its results the same from run to run.
+        config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+        with tf1.Session(config=config) as session:
+            session.run(tf1.global_variables_initializer())
+            for step, (x, y) in enumerate(_batches(training, chosen.batch_size, steps, seed), 1):
+                _, loss, norms = session.run(
+                    [program.update.operation, program.loss, program.update.norms], {program.x: x, program.y: y}
+                )
+                scalars = {"loss": float(loss), "learning_rate": chosen.learning_rate}
+                recorder.log(step, scalars, norms, paths=program.path(session, training, step))
+            predicted = session.run(program.prediction, {program.x: held_out.x})
+    recorder.score(float(np.mean((predicted - held_out.y) ** 2) / held_out.y.var()))
+
+
+class _Program:
+    """The graph."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        """Builds it in the default graph."""
+        self.x = tf1.placeholder(tf.float32, [None, arguments.time_steps, 1])
+        self.y = tf1.placeholder(tf.float32, [None, 1])
+        cell = _cell(arguments)
+        outputs, _ = tf1.nn.dynamic_rnn(cell, self.x, dtype=tf.float32, scope="rnn")
+        weights = tf1.Variable(tf1.random_normal([arguments.units, 1]), name="output/W")
+        bias = tf1.Variable(tf1.random_normal([1]), name="output/b")
+        self.prediction = tf.matmul(outputs[:, -1, :], weights) + bias
+        self.loss = tf.reduce_mean(tf.square(self.prediction - self.y))
+        self.variables = tf1.trainable_variables()
+        self.update = guarded_update(_optimizer(arguments), self.loss, self.variables, arguments.global_clipnorm)
+        self._path = gradient_path(
+            cell, self.x, lambda last: tf.reduce_mean(tf.square(tf.matmul(last, weights) + bias - self.y))
+        )
+
+    def path(self, session: Any, data: Arrays, step: int) -> dict[str, tuple[range, npt.ArrayLike]]:
+        """The gradient's path through time after a step, where it is due."""
+        if step != 1 and step % PATH_EVERY:
+            return {}
+        norms = session.run(self._path, {self.x: data.x[:PATH_SAMPLES], self.y: data.y[:PATH_SAMPLES]})
+        return {description.LAYER: (range(len(norms)), norms)}
+
+
+def _read(arguments: Mapping[str, Any]) -> Arguments:
+    unknown = sorted(set(arguments) - set(Arguments.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"{unknown[0]}: there is no such argument; there are {', '.join(Arguments.__dataclass_fields__)}")
+    given = {
+        name: int(value) if isinstance(value, float) and _whole(name) else value for name, value in arguments.items()
+    }
+    chosen = Arguments(**given)
+    bounds = {"units": 512, "time_steps": 1000, "samples": 100_000, "batch_size": 10_000}
+    for name, most in bounds.items():
+        if not 1 <= getattr(chosen, name) <= most:
+            raise ValueError(f"{name}: got {getattr(chosen, name)}, expected 1 to {most}")
+    for name, known in (("cell", CELLS), ("optimizer", OPTIMIZERS), ("task", TASKS)):
+        if getattr(chosen, name) not in known:
+            raise ValueError(f"{name}: got {getattr(chosen, name)!r}, expected one of {', '.join(known)}")
+    return chosen
+
+
+def _whole(name: str) -> bool:
+    return Arguments.__dataclass_fields__[name].type is int
+
+
+def _data(arguments: Arguments, seed: int) -> tuple[Arrays, Arrays]:
+    """Samples to train on and held-out ones, with the inputs as the program is given them."""
+    generator = np.random.default_rng(seed)
+    held = max(1, arguments.samples // 4)
+    x, y = TASKS[arguments.task](generator, arguments.samples + held, arguments.time_steps)
+    x = x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset)
+    if arguments.standardise:
+        x = (x - x[held:].mean()) / x[held:].std()
+    return Arrays(x[held:], y[held:]), Arrays(x[:held], y[:held])
+
+
+def _batches(data: Arrays, size: int, steps: int, seed: int) -> Iterator[tuple[Any, Any]]:
+    generator = np.random.default_rng((seed, 1))
+    order = generator.permutation(len(data.x))
+    for _ in range(steps):
+        if len(order) < size:
+            order = generator.permutation(len(data.x))
+        chosen, order = order[:size], order[size:]
+        yield data.x[chosen], data.y[chosen]
+
+
+def _cell(arguments: Arguments) -> Any:
+    settings = {}
+    if arguments.recurrent_deviation is not None:
+        settings["kernel_initializer"] = tf1.random_normal_initializer(stddev=arguments.recurrent_deviation)
+    return CELLS[arguments.cell](arguments.units, **settings)
+
+
+def _basic(units: int, kernel_initializer: Any = None) -> Any:
+    """A plain cell; this one takes no initialiser, and leaves it to the scope."""
+    if kernel_initializer is not None:
+        tf1.get_variable_scope().set_initializer(kernel_initializer)
+    return tf1.nn.rnn_cell.BasicRNNCell(units)
+
+
+def _lstm(units: int, kernel_initializer: Any = None) -> Any:
+    return tf1.nn.rnn_cell.LSTMCell(units, initializer=kernel_initializer)
+
+
+def _gru(units: int, kernel_initializer: Any = None) -> Any:
+    return tf1.nn.rnn_cell.GRUCell(units, kernel_initializer=kernel_initializer)
+
+
+CELLS = {"BasicRNNCell": _basic, "LSTMCell": _lstm, "GRUCell": _gru}
+
+OPTIMIZERS = {
+    "adam": lambda rate: tf1.train.AdamOptimizer(learning_rate=rate),
+    "rmsprop": lambda rate: tf1.train.RMSPropOptimizer(learning_rate=rate),
+    "momentum": lambda rate: tf1.train.MomentumOptimizer(learning_rate=rate, momentum=0.9),
+}
+
+
+def _optimizer(arguments: Arguments) -> Any:
+    return OPTIMIZERS[arguments.optimizer](arguments.learning_rate)
