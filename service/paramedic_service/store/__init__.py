@@ -1,1 +1,1 @@
-"""The durable store: every run's log, what was found in it, and how far it was judged. Knows no rules and no gRPC."""
+"""The durable store: runs with their logs, what was found in them, and reproductions. Knows no rules and no gRPC."""

@@ -9,6 +9,9 @@ from paramedic_service.store.records import (
     IncidentsRecord,
     LogRecord,
     Page,
+    ReproductionRecord,
+    ReproductionResult,
+    ReproductionState,
     RunKey,
     RunRecord,
     RunState,
@@ -169,6 +172,74 @@ class Store(Protocol):
 
     def unfolded(self) -> list[RunRecord]:
         """Runs that a starting service must take up: those still running, or whose log reaches beyond the fold."""
+        ...
+
+    def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:
+        """Keeps a new reproduction.
+
+        Returns:
+            The record with its number.
+
+        Raises:
+            ValueError: There is one of this id, or a time is not finite; nothing was stored.
+        """
+        ...
+
+    def update_reproduction(
+        self, record: ReproductionRecord, was: ReproductionState, result: ReproductionResult | None = None
+    ) -> bool:
+        """Keeps a reproduction's new standing, in one transaction, if nobody changed its state meanwhile.
+
+        What a reproduction is of never changes; its state, priority, times, counts and body do.
+
+        Args:
+            record: Found by its number.
+            was: The state that it is believed to be in. An end that was recorded can so never be recorded again.
+            result: What is large about it; None keeps what there is.
+
+        Returns:
+            False, and nothing was changed, when it is in another state.
+
+        Raises:
+            LookupError: There is no such reproduction.
+            ValueError: A time is not finite; nothing was stored.
+        """
+        ...
+
+    def get_reproduction(self, id: str) -> ReproductionRecord | None:  # noqa: A002
+        """The reproduction of this id; None when there is none."""
+        ...
+
+    def reproduction_result(self, number: int) -> ReproductionResult | None:
+        """What is large about a reproduction; None when it has not ended."""
+        ...
+
+    def list_reproductions(
+        self,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        state: ReproductionState | None = None,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[ReproductionRecord]:
+        """Lists reproductions, newest first.
+
+        Args:
+            project: Only of this project.
+            run_id: Only of runs with this id, every attempt and rank.
+            state: Only in this state.
+            limit: Most reproductions in the page, at least 1.
+            token: From the page before, asked for with the same filters. Reproductions that come in between shift
+                nothing.
+
+        Raises:
+            ValueError: The token is not one of this listing's.
+        """
+        ...
+
+    def unsettled_reproductions(self) -> list[ReproductionRecord]:
+        """Reproductions that a starting service must take up, oldest first: not ended, or not everybody knows of it."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the store keeps: runs, the entries of their logs, checkpoints of their folding, and findings."""
+"""What the store keeps: runs, their logs, checkpoints of their folding, what was found in them, and reproductions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -149,6 +149,73 @@ class Checkpoint:
     findings: Sequence[FindingRecord] = ()
     snapshot: bytes | None = None
     incidents: IncidentsRecord | None = None
+
+
+class ReproductionState(IntEnum):
+    """How a reproduction stands; values as in the wire contract."""
+
+    QUEUED = 1
+    RUNNING = 2
+    FINISHED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self not in (ReproductionState.QUEUED, ReproductionState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ReproductionRecord:
+    """One reproduction as stored.
+
+    Attributes:
+        id: Unique; any Unicode text.
+        project: It belongs to.
+        run: The run that it reproduces; None when it came from a scenario or a specification.
+        incident: Of that run; empty without one.
+        scenario: It was made from; empty without one.
+        state: As of the latest change.
+        priority: Higher ones run first.
+        created_at: Service clock, seconds since the Unix epoch, as the other times.
+        started_at: When it was last started; None before.
+        ended_at: When it ended; None before.
+        attempts: How often it was started.
+        losses: How often what ran it died under it: its worker, or the service.
+        settled: Whether it ended, and everybody who should know of that does.
+        body: Serialized paramedic.v1.Reproduction, without curves.
+        number: The store's own short name of it, given by the store; grows with every new one; 0 before it is stored.
+    """
+
+    id: str
+    project: str
+    run: RunKey | None
+    incident: str
+    scenario: str
+    state: ReproductionState
+    priority: int
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    attempts: int
+    losses: int
+    settled: bool
+    body: bytes
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReproductionResult:
+    """What is large about a reproduction that ended.
+
+    Attributes:
+        body: Serialized paramedic.v1.Reproduction, curves included.
+        report: HTML page for people; empty without one.
+    """
+
+    body: bytes
+    report: str
 
 
 @dataclass(frozen=True, slots=True)

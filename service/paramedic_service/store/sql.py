@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from paramedic_service.store import findings, incidents, runs
+from paramedic_service.store import findings, incidents, reproductions, runs
 from paramedic_service.store.database import Database
 from paramedic_service.store.log import LogWriter, read_log
 from paramedic_service.store.records import (
@@ -11,6 +11,9 @@ from paramedic_service.store.records import (
     IncidentsRecord,
     LogRecord,
     Page,
+    ReproductionRecord,
+    ReproductionResult,
+    ReproductionState,
     RunKey,
     RunRecord,
     RunState,
@@ -115,6 +118,46 @@ class SqlStore:
         """Runs that a starting service must take up."""
         with self._database.reading() as connection:
             return runs.unfolded(connection)
+
+    def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:
+        """Keeps a new reproduction; returns the record with its number."""
+        with self._database.writing() as connection:
+            return reproductions.create(connection, record)
+
+    def update_reproduction(
+        self, record: ReproductionRecord, was: ReproductionState, result: ReproductionResult | None = None
+    ) -> bool:
+        """Keeps a reproduction's new standing if it is still in the state that it was."""
+        with self._database.writing() as connection:
+            return reproductions.update(connection, record, was, result)
+
+    def get_reproduction(self, id: str) -> ReproductionRecord | None:  # noqa: A002
+        """The reproduction of this id; None when there is none."""
+        with self._database.reading() as connection:
+            return reproductions.find(connection, id)
+
+    def reproduction_result(self, number: int) -> ReproductionResult | None:
+        """What is large about a reproduction; None when it has not ended."""
+        with self._database.reading() as connection:
+            return reproductions.result(connection, number)
+
+    def list_reproductions(
+        self,
+        *,
+        project: str | None = None,
+        run_id: str | None = None,
+        state: ReproductionState | None = None,
+        limit: int = 100,
+        token: str | None = None,
+    ) -> Page[ReproductionRecord]:
+        """Lists reproductions, newest first."""
+        with self._database.reading() as connection:
+            return reproductions.list_reproductions(connection, project, run_id, state, limit, token)
+
+    def unsettled_reproductions(self) -> list[ReproductionRecord]:
+        """Reproductions that a starting service must take up."""
+        with self._database.reading() as connection:
+            return reproductions.unsettled(connection)
 
     def close(self) -> None:
         """Closes every connection."""

@@ -109,3 +109,40 @@ incidents = Table(
     Column("body", LargeBinary, nullable=False),
     Index("incidents_by_change", "changed_at", "run"),
 )
+
+reproductions = Table(
+    "reproductions",
+    metadata,
+    Column("number", Key, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    # Of the run by its key, all or none of them: not every reproduction is of a run.
+    Column("run_project", Text),
+    Column("run_id", Text),
+    Column("run_attempt", BigInteger),
+    Column("run_rank", BigInteger),
+    Column("incident", Text, nullable=False),
+    Column("scenario", Text, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("priority", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("attempts", BigInteger, nullable=False),
+    Column("losses", BigInteger, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("id", name="reproductions_key"),
+    Index("reproductions_by_project", "project", "number"),
+    Index("reproductions_by_run", "run_id", "number"),
+    Index("reproductions_unsettled", "settled", "number"),
+)
+
+# Apart from the rest, because listings read many reproductions and none of their curves.
+reproduction_results = Table(
+    "reproduction_results",
+    metadata,
+    Column("reproduction", BigInteger, ForeignKey("reproductions.number"), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("report", Text, nullable=False),
+)

@@ -1,0 +1,144 @@
+"""Keeping and listing reproductions, which are also the queue of those to run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy import update as update_statement
+
+from paramedic_service.store.records import (
+    Page,
+    ReproductionRecord,
+    ReproductionResult,
+    ReproductionState,
+    RunKey,
+)
+from paramedic_service.store.tables import reproduction_results, reproductions
+from paramedic_service.store.upsert import upsert
+from paramedic_service.store.values import number_in_token, require_time
+
+COLUMNS = (
+    reproductions.c.number,
+    reproductions.c.run_project,
+    reproductions.c.run_id,
+    reproductions.c.run_attempt,
+    reproductions.c.run_rank,
+    reproductions.c.id,
+    reproductions.c.project,
+    reproductions.c.incident,
+    reproductions.c.scenario,
+    reproductions.c.state,
+    reproductions.c.priority,
+    reproductions.c.created_at,
+    reproductions.c.started_at,
+    reproductions.c.ended_at,
+    reproductions.c.attempts,
+    reproductions.c.losses,
+    reproductions.c.settled,
+    reproductions.c.body,
+)
+
+
+def create(connection: Connection, record: ReproductionRecord) -> ReproductionRecord:
+    """Keeps a new reproduction, as the store's interface says."""
+    if find(connection, record.id) is not None:
+        raise ValueError(f"there is a reproduction {record.id!r}; give a new one another id")
+    run = record.run
+    connection.execute(
+        insert(reproductions).values(
+            id=record.id,
+            project=record.project,
+            run_project=run and run.project,
+            run_id=run and run.id,
+            run_attempt=run and run.attempt,
+            run_rank=run and run.rank,
+            incident=record.incident,
+            scenario=record.scenario,
+            created_at=require_time(record.created_at, "created_at"),
+            **_standing(record),
+        )
+    )
+    created = find(connection, record.id)
+    assert created is not None
+    return created
+
+
+def update(
+    connection: Connection, record: ReproductionRecord, was: ReproductionState, result: ReproductionResult | None
+) -> bool:
+    """Keeps a reproduction's new standing, as the store's interface says."""
+    found = connection.execute(
+        update_statement(reproductions)
+        .where(reproductions.c.number == record.number, reproductions.c.state == was.value)
+        .values(_standing(record))
+    )
+    if found.rowcount == 0:
+        if connection.scalar(select(reproductions.c.number).where(reproductions.c.number == record.number)) is None:
+            raise LookupError(f"no reproduction has number {record.number}; create it before changing it")
+        return False
+    if result is not None:
+        row: dict[str, object] = {"reproduction": record.number, "body": result.body, "report": result.report}
+        upsert(connection, reproduction_results, ("reproduction",), [row])
+    return True
+
+
+def find(connection: Connection, id: str) -> ReproductionRecord | None:  # noqa: A002
+    """The reproduction of this id; None when there is none."""
+    row = connection.execute(select(*COLUMNS).where(reproductions.c.id == id)).one_or_none()
+    return None if row is None else _record(row)
+
+
+def result(connection: Connection, number: int) -> ReproductionResult | None:
+    """What is large about a reproduction; None when it has not ended."""
+    columns = (reproduction_results.c.body, reproduction_results.c.report)
+    row = connection.execute(select(*columns).where(reproduction_results.c.reproduction == number)).one_or_none()
+    return None if row is None else ReproductionResult(row.body, row.report)
+
+
+def list_reproductions(
+    connection: Connection,
+    project: str | None,
+    run_id: str | None,
+    state: ReproductionState | None,
+    limit: int,
+    token: str | None,
+) -> Page[ReproductionRecord]:
+    """One page of reproductions, newest first; the token is the number of the last one in the page before."""
+    query = select(*COLUMNS).order_by(reproductions.c.number.desc()).limit(limit + 1)
+    if project is not None:
+        query = query.where(reproductions.c.project == project)
+    if run_id is not None:
+        query = query.where(reproductions.c.run_id == run_id)
+    if state is not None:
+        query = query.where(reproductions.c.state == state.value)
+    if token is not None:
+        query = query.where(reproductions.c.number < number_in_token(token))
+    records = [_record(row) for row in connection.execute(query)]
+    more = len(records) > limit
+    return Page(records[:limit], str(records[limit - 1].number) if more else None)
+
+
+def unsettled(connection: Connection) -> list[ReproductionRecord]:
+    """Reproductions that have not ended, or whose end not everybody knows of who should."""
+    query = select(*COLUMNS).where(reproductions.c.settled.is_(False)).order_by(reproductions.c.number)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def _standing(record: ReproductionRecord) -> dict[str, object]:
+    """What changes of a reproduction while it is queued and run."""
+    times = {"started_at": record.started_at, "ended_at": record.ended_at}
+    return {
+        "state": record.state.value,
+        "priority": record.priority,
+        **{name: None if time is None else require_time(time, name) for name, time in times.items()},
+        "attempts": record.attempts,
+        "losses": record.losses,
+        "settled": record.settled,
+        "body": record.body,
+    }
+
+
+def _record(row: Sequence[Any]) -> ReproductionRecord:
+    number, run_project, run_id, attempt, rank, id_, project, incident, scenario, state, *rest = row
+    run = None if run_id is None else RunKey(run_project, run_id, attempt, rank)
+    return ReproductionRecord(id_, project, run, incident, scenario, ReproductionState(state), *rest, number)
