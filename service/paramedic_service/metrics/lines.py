@@ -135,6 +135,7 @@ class RunLines:
         labels = {
             "incident": incident.id,
             "severity": _SEVERITIES[incident.severity],
+            "rules": ",".join(incident.rules),
             "cause": cause.id if cause else "",
             "summary": incident.summary,
             "remedy": cause.remedies[0].text if cause and cause.remedies else "",
