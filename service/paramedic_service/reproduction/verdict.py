@@ -1,0 +1,253 @@
+"""What a reproduction's trainings say: whether the fault came back, and which remedies removed it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, isfinite
+
+import numpy as np
+
+from paramedic.v1.finding_pb2 import SEVERITY_WARNING, Finding
+from paramedic.v1.reproduction_pb2 import Arm, ReproductionSpec, TrainingOutcome
+from paramedic.v1.verdict_pb2 import (
+    ARM_VERDICT_KIND_FIXED,
+    ARM_VERDICT_KIND_INVALID,
+    ARM_VERDICT_KIND_NO_BETTER,
+    ARM_VERDICT_KIND_NOT_FIXED,
+    ARM_VERDICT_KIND_NOT_REPRODUCED,
+    ARM_VERDICT_KIND_REPRODUCED,
+    ARM_VERDICT_KIND_UNSPECIFIED,
+    VERDICT_KIND_NO_REMEDY_WORKED,
+    VERDICT_KIND_NOT_REPRODUCED,
+    VERDICT_KIND_REMEDY_FOUND,
+    VERDICT_KIND_REPRODUCED,
+    ArmVerdict,
+    ArmVerdictKind,
+    ReproductionVerdict,
+    VerdictKind,
+)
+from paramedic_service.reproduction.comparison import ERROR, amount, measure_of
+from paramedic_service.reproduction.intervals import mean_interval
+
+DEFAULT_SEEDS = 3
+"""Of a spec that names no number: the fewest whose majority means something."""
+
+MAJORITY = 2 / 3
+"""Share of seeds on which one and the same rule has to fire for a fault to have come back. Some faults need bad luck:
+a training that explodes from two seeds of three is faulty, one that does from one of three may have been unlucky."""
+
+MARGIN = 0.05
+"""Share by which a remedy has to lower the loss, or the error. Less is what another seed does to a healthy small
+training; whoever changes their code at night wants more than that."""
+
+REPORTED = "as reported"
+"""Name of the arm that changes nothing, where a spec names no arms."""
+
+# What these see is the machine that trained, and here it is another one.
+_OF_THE_MACHINE = frozenset({"run"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """One arm with what came of it.
+
+    Attributes:
+        index: Into the spec's arms.
+        arm: It.
+        outcomes: By seed; a seed whose training never ended is missing.
+        fired: Rules of the fault that fired, by seed.
+    """
+
+    index: int
+    arm: Arm
+    outcomes: Mapping[int, TrainingOutcome]
+    fired: Mapping[int, frozenset[str]]
+
+    @property
+    def hits(self) -> int:
+        """Seeds on which the fault was found."""
+        return sum(bool(rules) for rules in self.fired.values())
+
+    @property
+    def errors(self) -> list[str]:
+        """What its trainings raised."""
+        return [outcome.error for outcome in self.outcomes.values() if outcome.error]
+
+
+def judge(spec: ReproductionSpec, trainings: Iterable[TrainingOutcome]) -> ReproductionVerdict:
+    """Judges a reproduction.
+
+    The fault came back when one rule of `spec.rules` fired in the first arm on `MAJORITY` of the seeds. A remedy fixed
+    it when none of them fired on any seed, and the final loss is lower than the first arm's by `MARGIN` on the mean of
+    the seeds, paired, with the 95% interval of that mean above zero. Where an arm changes what the loss means, its
+    final error is compared instead. A first arm that raised an error or whose loss is not finite is worse than any
+    finite one; a seed that is missing speaks for nobody.
+
+    Args:
+        spec: What was to be trained; without rules, any rule of severity warning or worse is the fault.
+        trainings: What came of it, in any order; the last one counts where an arm and seed came twice.
+    """
+    arms = list(spec.arms) or [Arm(name=REPORTED)]
+    seeds = range(spec.seeds or DEFAULT_SEEDS)
+    by_arm: dict[int, dict[int, TrainingOutcome]] = {index: {} for index in range(len(arms))}
+    for outcome in trainings:
+        if outcome.arm in by_arm and outcome.seed in seeds:
+            by_arm[outcome.arm][outcome.seed] = outcome
+    trained = [
+        _Trained(index, arm, by_arm[index], {seed: _fired(spec, each) for seed, each in by_arm[index].items()})
+        for index, arm in enumerate(arms)
+    ]
+    faulty, remedies = trained[0], trained[1:]
+    first = _as_reported(faulty, len(seeds))
+    came_back = first.kind == ARM_VERDICT_KIND_REPRODUCED
+    judged = [_remedied(spec, faulty, remedy, seeds, came_back=came_back) for remedy in remedies]
+    verdict = ReproductionVerdict(arms=[first, *judged], remedies=_best_first(judged, trained))
+    verdict.kind, verdict.summary = _conclusion(first, judged, list(verdict.remedies))
+    return verdict
+
+
+def _fired(spec: ReproductionSpec, outcome: TrainingOutcome) -> frozenset[str]:
+    return frozenset(finding.rule for finding in outcome.findings if _is_of_the_fault(spec, finding))
+
+
+def _is_of_the_fault(spec: ReproductionSpec, finding: Finding) -> bool:
+    if spec.rules:
+        return finding.rule in spec.rules
+    return finding.severity >= SEVERITY_WARNING and finding.family not in _OF_THE_MACHINE
+
+
+def _as_reported(faulty: _Trained, seeds: int) -> ArmVerdict:
+    verdict = _blank(faulty, seeds)
+    if not faulty.outcomes:
+        verdict.kind = ARM_VERDICT_KIND_INVALID
+        verdict.summary = "It was never trained to its end."
+        return verdict
+    counts = Counter(rule for rules in faulty.fired.values() for rule in rules)
+    rule, hits = max(counts.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    if hits >= ceil(MAJORITY * seeds):
+        verdict.kind = ARM_VERDICT_KIND_REPRODUCED
+        verdict.summary = f"The fault came back: {rule} on {hits} of {seeds} seeds."
+        return verdict
+    verdict.kind = ARM_VERDICT_KIND_NOT_REPRODUCED
+    verdict.summary = (
+        f"{rule} fired on {hits} of {seeds} seeds, fewer than {ceil(MAJORITY * seeds)}."
+        if hits
+        else f"The fault did not come back on any of {seeds} seeds."
+    )
+    if faulty.errors:
+        verdict.summary += f" It raised an error on {_of(len(faulty.errors), seeds)}: {_line(faulty.errors[0])}"
+    return verdict
+
+
+def _remedied(
+    spec: ReproductionSpec, faulty: _Trained, remedy: _Trained, seeds: Sequence[int], *, came_back: bool
+) -> ArmVerdict:
+    verdict = _blank(remedy, len(seeds))
+    verdict.measure = measure_of(spec, remedy.arm)
+    pairs = _pairs(verdict.measure, faulty, remedy)
+    shares = [share for seed in seeds if (share := _share(*pairs.get(seed, (None, None)))) is not None]
+    shares = shares if len(shares) == len(seeds) else []
+    interval = mean_interval(shares)
+    if interval is not None:
+        verdict.improvement, verdict.improvement_low, verdict.improvement_high = interval
+    elif shares:  # the only seed
+        verdict.improvement = shares[0]
+    verdict.kind, verdict.summary = _standing(verdict, remedy, interval, came_back=came_back)
+    return verdict
+
+
+def _standing(
+    verdict: ArmVerdict, remedy: _Trained, interval: tuple[float, float, float] | None, *, came_back: bool
+) -> tuple[ArmVerdictKind.ValueType, str]:
+    """How a remedy stands, and one sentence on it."""
+    seeds, measure = verdict.seeds, verdict.measure
+    if not remedy.outcomes or (len(remedy.errors) == len(remedy.outcomes) and not remedy.hits):
+        why = _line(remedy.errors[0]) if remedy.errors else "its trainings never ended."
+        return ARM_VERDICT_KIND_INVALID, f"It could not be trained: {why}"
+    if not came_back:
+        return ARM_VERDICT_KIND_UNSPECIFIED, "There was no fault to remove: it did not come back as reported."
+    if remedy.hits:
+        rules = ", ".join(sorted({rule for rules in remedy.fired.values() for rule in rules}))
+        return ARM_VERDICT_KIND_NOT_FIXED, f"The fault is still there on {_of(remedy.hits, seeds)}: {rules}."
+    if remedy.errors:
+        return ARM_VERDICT_KIND_INVALID, (
+            f"It raised an error on {_of(len(remedy.errors), seeds)}: {_line(remedy.errors[0])}"
+        )
+    if len(remedy.outcomes) < seeds:
+        return ARM_VERDICT_KIND_INVALID, f"It was trained on only {len(remedy.outcomes)} of {seeds} seeds."
+    gone = "The fault is gone on every seed"
+    if not verdict.HasField("improvement"):
+        return ARM_VERDICT_KIND_NO_BETTER, f"{gone}, but its {measure} cannot be compared to the one as reported."
+    if interval is None:
+        return ARM_VERDICT_KIND_NO_BETTER, (
+            f"{gone}, and the {measure} is {_change(verdict.improvement)}, but one seed says nothing of chance: take"
+            " two or more."
+        )
+    mean, low, high = interval
+    told = f"the {measure} is {_change(mean)} (95% interval {low:.0%} to {high:.0%})"
+    if mean >= MARGIN and low > 0:
+        return ARM_VERDICT_KIND_FIXED, f"{gone}, and {told}."
+    missed = "which may be chance" if mean >= MARGIN else f"not the {MARGIN:.0%} lower that it takes"
+    return ARM_VERDICT_KIND_NO_BETTER, f"{gone}, but {told}, {missed}."
+
+
+def _pairs(measure: str, faulty: _Trained, remedy: _Trained) -> dict[int, tuple[float | None, float | None]]:
+    """What both arms ended with, by seed that both have."""
+    both = faulty.outcomes.keys() & remedy.outcomes.keys()
+    return {seed: (amount(measure, faulty.outcomes[seed]), amount(measure, remedy.outcomes[seed])) for seed in both}
+
+
+def _share(faulty: float | None, remedied: float | None) -> float | None:
+    """By how much less the second is, as a share of the first; None when that means nothing."""
+    if faulty is None or remedied is None or not isfinite(remedied):
+        return None
+    if not isfinite(faulty):
+        return 1.0  # the limit as the faulty one grows
+    if faulty == remedied:
+        return 0.0
+    return (faulty - remedied) / abs(faulty) if faulty else None
+
+
+def _best_first(judged: Sequence[ArmVerdict], trained: Sequence[_Trained]) -> list[int]:
+    """Arms that fixed it; where they improved it alike, the one that errs least on fresh samples comes first."""
+
+    def rank(verdict: ArmVerdict) -> tuple[float, float, int]:
+        outcomes = trained[verdict.arm].outcomes.values()
+        errors = [amount(ERROR, outcome) for outcome in outcomes]
+        left = float(np.mean([inf if error is None else error for error in errors]))
+        return -round(verdict.improvement, 3), left, verdict.arm
+
+    return [verdict.arm for verdict in sorted((v for v in judged if v.kind == ARM_VERDICT_KIND_FIXED), key=rank)]
+
+
+def _conclusion(
+    first: ArmVerdict, judged: Sequence[ArmVerdict], remedies: Sequence[int]
+) -> tuple[VerdictKind.ValueType, str]:
+    if first.kind != ARM_VERDICT_KIND_REPRODUCED:
+        return VERDICT_KIND_NOT_REPRODUCED, first.summary
+    if not judged:
+        return VERDICT_KIND_REPRODUCED, f"{first.summary} There was no remedy to try."
+    if not remedies:
+        return VERDICT_KIND_NO_REMEDY_WORKED, f"{first.summary} None of {len(judged)} remedies removed it."
+    best = judged[remedies[0] - 1]
+    others = f" {len(remedies) - 1} more also did." if len(remedies) > 1 else ""
+    remedy = (best.text or best.name).rstrip(".")
+    return VERDICT_KIND_REMEDY_FOUND, f"{first.summary} What helps: {remedy}. {best.summary}{others}"
+
+
+def _blank(trained: _Trained, seeds: int) -> ArmVerdict:
+    return ArmVerdict(arm=trained.index, name=trained.arm.name, text=trained.arm.text, fired=trained.hits, seeds=seeds)
+
+
+def _change(improvement: float) -> str:
+    return f"{abs(improvement):.0%} {'lower' if improvement >= 0 else 'higher'}"
+
+
+def _of(count: int, seeds: int) -> str:
+    return f"{count} of {seeds} seeds"
+
+
+def _line(text: str) -> str:
+    """The first line of an error, ended as a sentence."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "").rstrip(".")
+    return f"{first[:200]}."
