@@ -1,9 +1,8 @@
 """Keeping and listing reproductions, which are also the queue of those to run."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy import update as update_statement
 
 from paramedic_service.store.records import (
@@ -16,27 +15,6 @@ from paramedic_service.store.records import (
 from paramedic_service.store.tables import reproduction_results, reproductions
 from paramedic_service.store.upsert import upsert
 from paramedic_service.store.values import number_in_token, require_time
-
-COLUMNS = (
-    reproductions.c.number,
-    reproductions.c.run_project,
-    reproductions.c.run_id,
-    reproductions.c.run_attempt,
-    reproductions.c.run_rank,
-    reproductions.c.id,
-    reproductions.c.project,
-    reproductions.c.incident,
-    reproductions.c.scenario,
-    reproductions.c.state,
-    reproductions.c.priority,
-    reproductions.c.created_at,
-    reproductions.c.started_at,
-    reproductions.c.ended_at,
-    reproductions.c.attempts,
-    reproductions.c.losses,
-    reproductions.c.settled,
-    reproductions.c.body,
-)
 
 
 def create(connection: Connection, record: ReproductionRecord) -> ReproductionRecord:
@@ -84,7 +62,7 @@ def update(
 
 def find(connection: Connection, id: str) -> ReproductionRecord | None:  # noqa: A002
     """The reproduction of this id; None when there is none."""
-    row = connection.execute(select(*COLUMNS).where(reproductions.c.id == id)).one_or_none()
+    row = connection.execute(select(reproductions).where(reproductions.c.id == id)).one_or_none()
     return None if row is None else _record(row)
 
 
@@ -104,7 +82,7 @@ def list_reproductions(
     token: str | None,
 ) -> Page[ReproductionRecord]:
     """One page of reproductions, newest first; the token is the number of the last one in the page before."""
-    query = select(*COLUMNS).order_by(reproductions.c.number.desc()).limit(limit + 1)
+    query = select(reproductions).order_by(reproductions.c.number.desc()).limit(limit + 1)
     if project is not None:
         query = query.where(reproductions.c.project == project)
     if run_id is not None:
@@ -120,7 +98,7 @@ def list_reproductions(
 
 def unsettled(connection: Connection) -> list[ReproductionRecord]:
     """Reproductions that have not ended, or whose end not everybody knows of who should."""
-    query = select(*COLUMNS).where(reproductions.c.settled.is_(False)).order_by(reproductions.c.number)
+    query = select(reproductions).where(reproductions.c.settled.is_(False)).order_by(reproductions.c.number)
     return [_record(row) for row in connection.execute(query)]
 
 
@@ -138,7 +116,21 @@ def _standing(record: ReproductionRecord) -> dict[str, object]:
     }
 
 
-def _record(row: Sequence[Any]) -> ReproductionRecord:
-    number, run_project, run_id, attempt, rank, id_, project, incident, scenario, state, *rest = row
-    run = None if run_id is None else RunKey(run_project, run_id, attempt, rank)
-    return ReproductionRecord(id_, project, run, incident, scenario, ReproductionState(state), *rest, number)
+def _record(row: Row[Any]) -> ReproductionRecord:
+    return ReproductionRecord(
+        id=row.id,
+        project=row.project,
+        run=None if row.run_id is None else RunKey(row.run_project, row.run_id, row.run_attempt, row.run_rank),
+        incident=row.incident,
+        scenario=row.scenario,
+        state=ReproductionState(row.state),
+        priority=row.priority,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        attempts=row.attempts,
+        losses=row.losses,
+        settled=row.settled,
+        body=row.body,
+        number=row.number,
+    )
