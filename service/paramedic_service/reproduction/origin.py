@@ -1,0 +1,173 @@
+"""From what somebody asks to reproduce to what is to be trained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from paramedic.v1.reproduction_pb2 import ReproductionSpec
+from paramedic.v1.run_pb2 import RunIdentity
+from paramedic_service.incidents.incident import Incident
+from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.translation import identity_to_message
+from paramedic_service.reproduction.plan import Limits
+from paramedic_service.reproduction.remedy_arms import arms_of
+from paramedic_service.rules.catalogue import RULES
+from paramedic_service.rules.finding import Severity
+
+STEPS = (150, 600)
+"""Fewest and most steps that are asked for a run's reproduction unless somebody says otherwise: rules need some to know
+a healthy training from a faulty one, and remedies some to show; and somebody waits."""
+
+HEADROOM = 2.0
+"""Times the step at which the original's fault was found: another seed may take longer."""
+
+# Rules that judge a training by what it did; the others read its configuration or its data, which a remedy may well
+# leave as they are, and the clock of a machine that is not ours.
+_MEASURED = frozenset({"loss", "metrics", "gradients", "activations", "weights", "errors"})
+_FAMILIES = {rule.id: rule.family for rule in RULES}
+_SEVERITIES = {rule.id: rule.severity for rule in RULES}
+
+
+class OriginError(Exception):
+    """What is to be reproduced cannot be; the message says why, and what to do."""
+
+
+class UnknownOriginError(OriginError):
+    """There is no such thing to reproduce."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a request comes to.
+
+    Attributes:
+        spec: What to train.
+        incident: Of the run; empty without one.
+    """
+
+    spec: ReproductionSpec
+    incident: str = ""
+
+
+def from_run(
+    live: LiveRun, limits: Limits, *, asked: ReproductionSpec, incident: str = "", shared: bool = False
+) -> Origin:
+    """A reproduction of a run's incident: the training as reported, and one arm a distinct remedy.
+
+    Args:
+        live: The run.
+        limits: Bounds of arms and steps.
+        asked: Arms, steps, seeds, rules, data and title that replace those which come of the run.
+        incident: Its id; empty: the worst that is open, else the worst.
+        shared: Whether the run's author shared a sample of its data.
+
+    Raises:
+        UnknownOriginError: The run has no such incident.
+        OriginError: Nothing was found in the run, or its model is not known.
+    """
+    chosen = _incident(live, incident)
+    if not live.description.model.layers:
+        raise OriginError(
+            f"the model of {_label(live)} is not known, so it cannot be trained again; report it with"
+            " paramedic's Keras Monitor or run.describe(model=...), or reproduce a scenario or a spec of your own"
+        )
+    spec = ReproductionSpec(
+        title=f"{live.key.project}/{live.key.id}: {chosen.summary}"[: limits.text],
+        description=live.description,
+        steps=_steps(chosen, limits),
+        arms=arms_of(chosen.causes, limits.arms),
+        rules=rules_of(chosen)[: limits.rules],
+    )
+    spec.description.model.ClearField("framework_json")
+    spec.description.ClearField("config")
+    if shared:
+        spec.data.shared.CopyFrom(identity_to_message(live.key))
+    else:
+        spec.data.synthesis.SetInParent()
+    return Origin(_replaced(spec, asked), chosen.id)
+
+
+def from_scenario(make: Callable[[], ReproductionSpec], asked: ReproductionSpec) -> Origin:
+    """A reproduction of a scenario.
+
+    Args:
+        make: Of the scenario.
+        asked: Arms, steps, seeds, rules, data and title that replace its own.
+    """
+    return Origin(_replaced(make(), asked))
+
+
+def from_spec(asked: ReproductionSpec) -> Origin:
+    """A reproduction of what somebody wrote down.
+
+    Raises:
+        OriginError: It says nothing of what to train.
+    """
+    if not asked.workload and not asked.HasField("description"):
+        raise OriginError("spec: nothing is named to be trained; give a run, a scenario, or a spec with a description")
+    spec = ReproductionSpec()
+    spec.CopyFrom(asked)
+    return Origin(spec)
+
+
+def shared_by(spec: ReproductionSpec) -> RunIdentity | None:
+    """The run whose shared sample a spec trains on; None when it trains on none."""
+    return spec.data.shared if spec.data.WhichOneof("source") == "shared" else None
+
+
+def rules_of(incident: Incident) -> list[str]:
+    """The rules by which an incident's fault is told when it is trained again.
+
+    Those that watch the training tell whether the fault is there; what a rule reads off the configuration is still
+    there when its effect is gone. Of these, the gravest: that a training stops exploding is not denied by a loss that
+    still jumps at times.
+
+    Args:
+        incident: Of the run.
+
+    Returns:
+        Ids, in the order in which they opened.
+    """
+    measured = [rule for rule in incident.rules if _FAMILIES.get(rule) in _MEASURED]
+    known = measured or list(incident.rules)
+    worst = max(_SEVERITIES.get(rule, Severity.WARNING) for rule in known)
+    return [rule for rule in known if _SEVERITIES.get(rule, Severity.WARNING) == worst]
+
+
+def _incident(live: LiveRun, wanted: str) -> Incident:
+    incidents: Sequence[Incident] = live.incidents
+    if not incidents:
+        raise OriginError(
+            f"nothing is wrong with {_label(live)} as far as its rules can tell, so there is no fault to reproduce;"
+            " give a spec of your own to train it all the same"
+        )
+    if not wanted:
+        return incidents[0]  # open ones come first, the worst of them first
+    for incident in incidents:
+        if incident.id == wanted or wanted in incident.rules:
+            return incident
+    known = ", ".join(incident.id for incident in incidents)
+    raise UnknownOriginError(f"{_label(live)} has no incident {wanted!r}; it has {known}")
+
+
+def _steps(incident: Incident, limits: Limits) -> int:
+    fewest, most = STEPS
+    needed = round(HEADROOM * max(incident.opened_step, 0)) + fewest
+    return min(needed, most, limits.steps)
+
+
+def _replaced(spec: ReproductionSpec, asked: ReproductionSpec) -> ReproductionSpec:
+    """The spec with what the request says otherwise."""
+    for field in ("arms", "rules"):
+        if getattr(asked, field):
+            spec.ClearField(field)
+    chosen = ReproductionSpec(
+        title=asked.title, steps=asked.steps, seeds=asked.seeds, arms=asked.arms, rules=asked.rules
+    )
+    spec.MergeFrom(chosen)
+    if asked.data.WhichOneof("source"):
+        spec.data.CopyFrom(asked.data)
+    return spec
+
+
+def _label(live: LiveRun) -> str:
+    return f"run {live.key.id!r} of project {live.key.project!r}"
