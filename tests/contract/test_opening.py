@@ -80,7 +80,7 @@ def test_a_database_of_the_first_release_is_brought_up_to_date_with_what_it_hold
     store.close()
     engine = create_engine(url)
     with engine.begin() as connection:
-        for table in ("incidents", "reproduction_results", "reproductions"):
+        for table in ("notices", "incidents", "reproduction_results", "reproductions"):
             connection.execute(text(f"DROP TABLE {table}"))
     engine.dispose()
     set_revision(url, "0001")

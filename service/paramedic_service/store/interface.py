@@ -8,6 +8,7 @@ from paramedic_service.store.records import (
     FindingRecord,
     IncidentsRecord,
     LogRecord,
+    NoticeRecord,
     Page,
     ReproductionRecord,
     ReproductionResult,
@@ -172,6 +173,23 @@ class Store(Protocol):
 
     def unfolded(self) -> list[RunRecord]:
         """Runs that a starting service must take up: those still running, or whose log reaches beyond the fold."""
+        ...
+
+    def standing_notices(self) -> list[NoticeRecord]:
+        """Incidents that people were told of, and not of their end."""
+        ...
+
+    def keep_notice(self, notice: NoticeRecord) -> None:
+        """Remembers that people were told of an incident, in place of what they were told of it before.
+
+        Raises:
+            LookupError: The run was never registered; nothing was stored.
+            ValueError: `told_at` is not finite; nothing was stored.
+        """
+        ...
+
+    def drop_notice(self, run: int, incident: str) -> None:
+        """Forgets a notice, because people were told of the incident's end; nothing happens when there is none."""
         ...
 
     def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:

@@ -151,6 +151,23 @@ class Checkpoint:
     incidents: IncidentsRecord | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeRecord:
+    """An incident that people were told of, and not yet of its end.
+
+    Attributes:
+        run: Number of the run.
+        incident: Its id within the run.
+        severity: That was told, as in the wire contract.
+        told_at: Service clock, seconds since the Unix epoch; finite.
+    """
+
+    run: int
+    incident: str
+    severity: int
+    told_at: float
+
+
 class ReproductionState(IntEnum):
     """How a reproduction stands; values as in the wire contract."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from paramedic_service.store import findings, incidents, reproductions, runs
+from paramedic_service.store import findings, incidents, notices, reproductions, runs
 from paramedic_service.store.database import Database
 from paramedic_service.store.log import LogWriter, read_log
 from paramedic_service.store.records import (
@@ -10,6 +10,7 @@ from paramedic_service.store.records import (
     FindingRecord,
     IncidentsRecord,
     LogRecord,
+    NoticeRecord,
     Page,
     ReproductionRecord,
     ReproductionResult,
@@ -118,6 +119,21 @@ class SqlStore:
         """Runs that a starting service must take up."""
         with self._database.reading() as connection:
             return runs.unfolded(connection)
+
+    def standing_notices(self) -> list[NoticeRecord]:
+        """Incidents that people were told of, and not of their end."""
+        with self._database.reading() as connection:
+            return notices.standing(connection)
+
+    def keep_notice(self, notice: NoticeRecord) -> None:
+        """Remembers that people were told of an incident."""
+        with self._database.writing() as connection:
+            notices.keep(connection, notice)
+
+    def drop_notice(self, run: int, incident: str) -> None:
+        """Forgets a notice, because people were told of the incident's end."""
+        with self._database.writing() as connection:
+            notices.drop(connection, run, incident)
 
     def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:
         """Keeps a new reproduction; returns the record with its number."""

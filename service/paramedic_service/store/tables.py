@@ -146,3 +146,12 @@ reproduction_results = Table(
     Column("body", LargeBinary, nullable=False),
     Column("report", Text, nullable=False),
 )
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("run", BigInteger, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
+    Column("incident", Text, primary_key=True),
+    Column("severity", SmallInteger, nullable=False),
+    Column("told_at", Double, nullable=False),
+)
