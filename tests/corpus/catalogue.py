@@ -4,14 +4,20 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from corpus.faults import architecture, inputs, optimisation, output, recurrence
-from corpus.programs import images, sequences, tables, texts
+from corpus.faults import high_starts as high_start_faults
+from corpus.faults import second_draw as second_faults
+from corpus.programs import high_starts, images, second_draw, sequences, tables, texts
 from corpus.programs.program import HEALTHY, Fault, Program
 
 SEEDS = (0, 1, 2)
 
-PROGRAMS: tuple[Program, ...] = (*images.PROGRAMS, *tables.PROGRAMS, *sequences.PROGRAMS, *texts.PROGRAMS)
+PROGRAMS: tuple[Program, ...] = (
+    *images.PROGRAMS, *tables.PROGRAMS, *sequences.PROGRAMS, *texts.PROGRAMS,
+    *high_starts.PROGRAMS, *second_draw.PROGRAMS,
+)  # fmt: skip
 FAULTS: tuple[Fault, ...] = (
     *optimisation.FAULTS, *architecture.FAULTS, *recurrence.FAULTS, *output.FAULTS, *inputs.FAULTS,
+    *high_start_faults.FAULTS, *second_faults.FAULTS,
 )  # fmt: skip
 
 

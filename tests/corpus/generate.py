@@ -17,6 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from corpus.programs.program import SPLITS
+
 RECORDINGS = Path(__file__).parent / "recordings"
 OUTCOMES = "outcomes.json"
 _CHUNK = 12  # runs a process trains before it is asked for its outcomes
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--into", type=Path, default=RECORDINGS, help="directory of the recordings")
-    parser.add_argument("--split", choices=("tuning", "reporting"), help="only runs of this split")
+    parser.add_argument("--split", choices=SPLITS, help="only runs of this split")
     parser.add_argument("--only", default="", help="only runs whose id contains this")
     parser.add_argument("--fresh", action="store_true", help="train again what is already there")
     parser.add_argument("--processes", type=int, choices=(1, 2), default=_PROCESSES)

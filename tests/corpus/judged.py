@@ -86,7 +86,7 @@ def read_labels(path: Path, split: str) -> list[Label]:
 
     Args:
         path: Of the file of labels.
-        split: "tuning" or "reporting".
+        split: Of `SPLITS`.
     """
     runs: list[Mapping[str, Any]] = json.loads(path.read_text())["runs"]
     wanted = [each.name for each in fields(Label)]

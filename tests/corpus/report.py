@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from corpus import paramedic_says
 from corpus.alarm import Alarm
 from corpus.baselines import autotrainer, deepdiagnosis, sagemaker, umlaut
 from corpus.judged import Judged, Label, read_labels
+from corpus.programs.program import SPLITS
 from corpus.recording import SUFFIX, entries
 from corpus.scores import Scores, by_fault, by_rule, score
 from corpus.sweep import Swept, sweep
@@ -34,26 +35,45 @@ _BASELINES = (sagemaker, autotrainer, deepdiagnosis, umlaut)
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--split", choices=("tuning", "reporting"), default="reporting")
+    parser.add_argument("--split", choices=SPLITS, default="reporting")
     parser.add_argument("--recordings", type=Path, default=HERE / "recordings", help="directory of the recordings")
     parser.add_argument("--json", action="store_true", help="write one JSON document, with every run")
     parser.add_argument("--runs", action="store_true", help="list the runs that were missed, accused or misnamed")
-    parser.add_argument("--readme", action="store_true", help="rewrite the table in README.md")
+    parser.add_argument(
+        "--readme", action="store_true", help="rewrite the tables in README.md: also of what was seen before"
+    )
     asked = parser.parse_args(arguments)
     if asked.readme and asked.split != "reporting":
-        parser.error("the README shows the reporting split; rules were tuned on the other")
-    runs, telemetry = judge(asked.recordings, asked.split)
+        parser.error("the README shows the reporting split; rules were tuned on the tuning split")
+    reports = [
+        _report(asked.recordings, split) for split in ((asked.split, "seen") if asked.readme else (asked.split,))
+    ]
+    for each in reports:
+        if asked.json:
+            print(json.dumps(each.document, indent=1))
+        else:
+            print(each.summary, details(by_fault(each.ours), by_rule(each.ours)), sep="\n")
+        if asked.runs:
+            print(_noteworthy(each.ours))
+    if asked.readme:
+        rewrite(README, "\n\n".join(each.summary for each in reports))
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """On one split: our judgements, the table, and all of it as JSON."""
+
+    ours: list[Judged]
+    summary: str
+    document: dict[str, Any]
+
+
+def _report(recordings: Path, split: str) -> _Report:
+    runs, telemetry = judge(recordings, split)
     scores = {name: score(judged) for name, judged in runs.items()}
     swept = {each.NAME: sweep(each.judge, telemetry, scores[OURS].recall, scores[OURS].accused) for each in _BASELINES}
     quiet = score([run for run in runs[OURS] if not run.label.error])
-    if asked.json:
-        print(json.dumps(_document(asked.split, runs, scores, swept), indent=1))
-    else:
-        print(summary(scores, swept, quiet, asked.split), details(by_fault(runs[OURS]), by_rule(runs[OURS])), sep="\n")
-    if asked.runs:
-        print(_noteworthy(runs[OURS]))
-    if asked.readme:
-        rewrite(README, summary(scores, swept, quiet, asked.split))
+    return _Report(runs[OURS], summary(scores, swept, quiet, split), _document(split, runs, scores, swept))
 
 
 def judge(recordings: Path, split: str) -> tuple[dict[str, list[Judged]], list[tuple[Label, Telemetry]]]:
@@ -61,7 +81,7 @@ def judge(recordings: Path, split: str) -> tuple[dict[str, list[Judged]], list[t
 
     Args:
         recordings: Their directory.
-        split: "tuning" or "reporting".
+        split: Of `SPLITS`.
 
     Returns:
         The judgements by diagnostician, and the runs as the baselines read them.

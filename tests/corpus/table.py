@@ -10,6 +10,11 @@ from corpus.sweep import Swept
 
 BEGIN = "<!-- corpus: begin -->"
 END = "<!-- corpus: end -->"
+_APART = {
+    "tuning": "that rules were tuned on",
+    "reporting": "that were recorded before the rules were last tuned, and kept apart from it",
+    "seen": "that were kept apart from tuning, but whose earlier reports had been read by then",
+}
 
 
 def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Scores, split: str) -> str:
@@ -19,7 +24,7 @@ def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Sco
         scores: By diagnostician, ours first.
         swept: The baselines' sweeps.
         quiet: Our scores over the runs that no exception ended, which nobody needs a diagnostician to notice.
-        split: "tuning" or "reporting".
+        split: Of `SPLITS`.
     """
     runs = next(iter(scores.values()))
     headings = (
@@ -45,8 +50,7 @@ def summary(scores: Mapping[str, Scores], swept: Mapping[str, Swept], quiet: Sco
         )
         for name, each in scores.items()
     ]
-    tuned = "were kept apart from tuning" if split == "reporting" else "rules were tuned on"
-    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs that {tuned}."
+    told = f"{runs.recall.total} faulty and {runs.accused.total} healthy runs of programs {_APART[split]}."
     ended = (
         f"{runs.recall.total - quiet.recall.total} of the faulty runs ended with an exception. Of the others Paramedic "
         f"finds {_share(quiet.recall)} and names the right cause first in {_share(quiet.right_first)}."

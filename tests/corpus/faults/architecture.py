@@ -15,11 +15,12 @@ DEAD = ("dead_units", "bad_initialisation")
 DISCONNECTED = ("disconnected_tensor",)
 
 
-def _normal(deviation: float) -> Any:
+def normal(deviation: float) -> Any:
+    """Initialises by a normal distribution."""
     return keras.initializers.RandomNormal(stddev=deviation, seed=1)
 
 
-def _cut(x: Any) -> Any:
+def cut(x: Any) -> Any:
     """Lets nothing through: what is before it learns nothing, and what is behind it sees nothing."""
     return x * 0.0
 
@@ -27,7 +28,7 @@ def _cut(x: Any) -> Any:
 def _cut_mlp() -> Any:
     given = keras.Input((64,))
     x = layers.Dense(32, activation="relu")(layers.Dense(48, activation="relu")(given))
-    return keras.Model(given, layers.Dense(10, activation="softmax")(_cut(x)))
+    return keras.Model(given, layers.Dense(10, activation="softmax")(cut(x)))
 
 
 def _cut_copy() -> Any:
@@ -104,21 +105,21 @@ FAULTS = (
         {"model": models.mlp(64, [96], 10, kernel_initializer="zeros")}),
     Fault(
         "huge_initialisation", images.PLAIN, ("bad_initialisation", "exploding_gradients"),
-        {"model": models.mlp(64, [48, 32], 10, kernel_initializer=_normal(10.0))},
+        {"model": models.mlp(64, [48, 32], 10, kernel_initializer=normal(10.0))},
     ),
     Fault(
         "huge_initialisation", images.DEEP_TANH, ("bad_initialisation", "saturated_units"),
-        {"model": models.mlp(64, [32] * 6, 10, activation="tanh", kernel_initializer=_normal(5.0))},
+        {"model": models.mlp(64, [32] * 6, 10, activation="tanh", kernel_initializer=normal(5.0))},
     ),
     Fault(
         "huge_initialisation", tables.FRIEDMAN, ("bad_initialisation", "exploding_gradients"),
-        {"model": models.mlp(10, [32, 16], 1, "linear", kernel_initializer=_normal(5.0))},
+        {"model": models.mlp(10, [32, 16], 1, "linear", kernel_initializer=normal(5.0))},
     ),
     Fault("disconnected", images.PLAIN, DISCONNECTED, {"model": _cut_mlp}),
     Fault("disconnected", texts.TRANSFORMER, DISCONNECTED, {"model": models.transformer(
         models.tokens(texts.WORDS, texts.LENGTH, 16), 16, 3, keras.ops.stop_gradient
     )}),
     Fault("disconnected", sequences.ROWS_TRANSFORMER, DISCONNECTED,
-        {"model": models.transformer(models.rows(16), 16, 10, _cut)}),
+        {"model": models.transformer(models.rows(16), 16, 10, cut)}),
     Fault("disconnected", texts.COPYING, DISCONNECTED, {"model": _cut_copy}),
 )  # fmt: skip

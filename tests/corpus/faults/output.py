@@ -1,12 +1,12 @@
 """Faults of the output layer, the loss and the encoding of the labels."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 from keras import layers
 
+from corpus.faults import edits
 from corpus.programs import images, models, sequences, tables, texts
 from corpus.programs.models import one_hot
 from corpus.programs.program import Fault, on_data
@@ -16,16 +16,12 @@ DOUBLED = ("wrong_output_layer", "misplaced_activation")
 ENCODING = ("label_encoding", "wrong_loss")
 
 
-def _labels(change: Any) -> Any:
-    """Edit of the encoded labels, training and held out."""
-    return lambda plain, generator: replace(plain, y=change(plain.y), y_test=change(plain.y_test))
-
-
-def _sparse_logits() -> Any:
+def sparse_probabilities() -> Any:
+    """A loss that takes what it is given for probabilities."""
     return keras.losses.SparseCategoricalCrossentropy(from_logits=False)
 
 
-def _poisson(y: Any, predicted: Any) -> Any:
+def poisson(y: Any, predicted: Any) -> Any:
     """Negative log-likelihood of counts, without the epsilon that keeps it from log(0)."""
     return keras.ops.mean(predicted - y * keras.ops.log(predicted), -1)
 
@@ -36,7 +32,9 @@ def _log_loss(y: Any, predicted: Any) -> Any:
     return -keras.ops.mean(keras.ops.sum(hot * keras.ops.log(predicted), -1))
 
 
-def _softmax_twice(builder: Any) -> Any:
+def softmax_twice(builder: Any) -> Any:
+    """The model with two softmaxes behind its output."""
+
     def build() -> Any:
         plain = builder()
         return keras.Model(plain.inputs, layers.Softmax()(layers.Softmax()(plain.outputs[0])))
@@ -63,15 +61,15 @@ FAULTS = (
     ),
     Fault(
         "missing_softmax", images.CONVOLUTIONAL, WRONG_OUTPUT,
-        {"model": models.convolutional(None), "loss": _sparse_logits},
+        {"model": models.convolutional(None), "loss": sparse_probabilities},
     ),
     Fault(
         "missing_softmax", images.CONVERGED, WRONG_OUTPUT,
-        {"model": models.mlp(64, [96], 10, None), "loss": _sparse_logits},
+        {"model": models.mlp(64, [96], 10, None), "loss": sparse_probabilities},
     ),
-    Fault("doubled_softmax", images.NOISY, DOUBLED, {"model": _softmax_twice(images.NOISY.model)}),
-    Fault("doubled_softmax", sequences.ROWS_RNN, DOUBLED, {"model": _softmax_twice(sequences.ROWS_RNN.model)}),
-    Fault("doubled_softmax", images.DEEP_TANH, DOUBLED, {"model": _softmax_twice(images.DEEP_TANH.model)}),
+    Fault("doubled_softmax", images.NOISY, DOUBLED, {"model": softmax_twice(images.NOISY.model)}),
+    Fault("doubled_softmax", sequences.ROWS_RNN, DOUBLED, {"model": softmax_twice(sequences.ROWS_RNN.model)}),
+    Fault("doubled_softmax", images.DEEP_TANH, DOUBLED, {"model": softmax_twice(images.DEEP_TANH.model)}),
     Fault("relu_output", tables.DIABETES, WRONG_OUTPUT, {"model": models.mlp(10, [16], 1, "relu")}),
     Fault("relu_output", tables.FRIEDMAN, WRONG_OUTPUT, {"model": models.mlp(10, [32, 16], 1, "relu")}),
     Fault(
@@ -82,13 +80,13 @@ FAULTS = (
         "unreachable_targets", tables.LARGE_TARGETS, WRONG_OUTPUT, {"model": models.mlp(10, [32], 1, "tanh")},
     ),
     Fault("mse_for_classification", images.NOISY, ("wrong_loss",),
-        {"loss": "mean_squared_error"} | on_data(images.NOISY, _labels(lambda y: one_hot(y, 10)))),
+        {"loss": "mean_squared_error"} | on_data(images.NOISY, edits.labels(lambda y: one_hot(y, 10)))),
     Fault("mse_for_classification", sequences.ROWS_RNN, ("wrong_loss",),
-        {"loss": "mean_squared_error"} | on_data(sequences.ROWS_RNN, _labels(lambda y: one_hot(y, 10)))),
+        {"loss": "mean_squared_error"} | on_data(sequences.ROWS_RNN, edits.labels(lambda y: one_hot(y, 10)))),
     Fault("mse_for_classification", images.SCHEDULED, ("wrong_loss",),
-        {"loss": "mean_squared_error"} | on_data(images.SCHEDULED, _labels(lambda y: one_hot(y, 10)))),
+        {"loss": "mean_squared_error"} | on_data(images.SCHEDULED, edits.labels(lambda y: one_hot(y, 10)))),
     Fault("mse_for_classification", sequences.LONG_LAG, ("wrong_loss",),
-        {"loss": "mean_squared_error"} | on_data(sequences.LONG_LAG, _labels(lambda y: one_hot(y, 4)))),
+        {"loss": "mean_squared_error"} | on_data(sequences.LONG_LAG, edits.labels(lambda y: one_hot(y, 4)))),
     Fault("mse_on_class_indices", images.CONVOLUTIONAL, ("wrong_loss", "label_encoding", "wrong_output_layer"),
         {"loss": "mean_squared_error"}),
     Fault("mse_on_class_indices", sequences.ROWS_LSTM, ("wrong_loss", "label_encoding", "wrong_output_layer"),
@@ -96,17 +94,18 @@ FAULTS = (
     Fault("log_of_zero", images.PLAIN, ("wrong_loss", "learning_rate_too_high"),
         {"loss": lambda: _log_loss, "optimizer": images.adam(0.05)}),
     Fault("log_of_zero", tables.LARGE_TARGETS, ("wrong_loss", "wrong_output_layer"),
-        {"loss": lambda: _poisson, "model": models.mlp(10, [32], 1, "relu")}),
-    Fault("labels_one_and_two", tables.CANCER, ("label_encoding",), on_data(tables.CANCER, _labels(lambda y: y + 1))),
+        {"loss": lambda: poisson, "model": models.mlp(10, [32], 1, "relu")}),
+    Fault("labels_one_and_two", tables.CANCER, ("label_encoding",),
+        on_data(tables.CANCER, edits.labels(lambda y: y + 1))),
     Fault("labels_one_and_two", tables.WEIGHTED, ("label_encoding",),
-        {"class_weights": {1: 5.0, 2: 0.6}} | on_data(tables.WEIGHTED, _labels(lambda y: y + 1))),
+        {"class_weights": {1: 5.0, 2: 0.6}} | on_data(tables.WEIGHTED, edits.labels(lambda y: y + 1))),
     Fault("one_hot_for_sparse", sequences.ROWS_RNN, ENCODING,
-        on_data(sequences.ROWS_RNN, _labels(lambda y: one_hot(y, 10)))),
-    Fault("one_hot_for_sparse", texts.MEAN, ENCODING, on_data(texts.MEAN, _labels(lambda y: one_hot(y, 3)))),
+        on_data(sequences.ROWS_RNN, edits.labels(lambda y: one_hot(y, 10)))),
+    Fault("one_hot_for_sparse", texts.MEAN, ENCODING, on_data(texts.MEAN, edits.labels(lambda y: one_hot(y, 3)))),
     Fault("integers_for_one_hot", images.CONVOLUTIONAL, ENCODING, {"loss": "categorical_crossentropy"}),
     Fault("integers_for_one_hot", sequences.ROWS_TRANSFORMER, ENCODING, {"loss": "categorical_crossentropy"}),
     Fault("labels_out_of_range", texts.CONVOLUTION, ("label_encoding", "wrong_output_layer"),
-        on_data(texts.CONVOLUTION, _labels(lambda y: y + 1))),
+        on_data(texts.CONVOLUTION, edits.labels(lambda y: y + 1))),
     Fault("labels_out_of_range", sequences.ROWS_LSTM, ("label_encoding", "wrong_output_layer"),
         {"model": models.recurrent((8, 8), [partial(layers.LSTM, 24)], 9)}),
 )  # fmt: skip

@@ -15,23 +15,24 @@ GROWN_RELU = (*RELU, "bad_initialisation")
 LONG = ("long_plain_recurrence", "vanishing_through_time")
 EXPLODING = ("exploding_gradients", "bad_initialisation")
 
-_relu_rnn = partial(layers.SimpleRNN, activation="relu")
-_sigmoid_rnn = partial(layers.SimpleRNN, activation="sigmoid", recurrent_initializer="random_normal")
+relu_rnn = partial(layers.SimpleRNN, activation="relu")
+sigmoid_rnn = partial(layers.SimpleRNN, activation="sigmoid", recurrent_initializer="random_normal")
 
 
-def _grown(units: int) -> Any:
+def grown(units: int) -> Any:
     """A plain RNN whose recurrent weights are an orthogonal matrix times four."""
-    return partial(layers.SimpleRNN, units, recurrent_initializer=_orthogonal(4.0))
+    return partial(layers.SimpleRNN, units, recurrent_initializer=orthogonal(4.0))
 
 
-def _orthogonal(gain: float) -> Any:
+def orthogonal(gain: float) -> Any:
+    """Initialises by an orthogonal matrix times the gain."""
     return keras.initializers.Orthogonal(gain, seed=1)
 
 
 FAULTS = (
     Fault(
         "recurrent_relu", sequences.ROWS_RNN, GROWN_RELU,
-        {"model": models.recurrent((8, 8), [partial(_relu_rnn, 32, recurrent_initializer=_orthogonal(2.0))], 10)},
+        {"model": models.recurrent((8, 8), [partial(relu_rnn, 32, recurrent_initializer=orthogonal(2.0))], 10)},
     ),
     Fault(
         "recurrent_relu", sequences.ADDING, RELU,
@@ -42,7 +43,7 @@ FAULTS = (
     Fault(
         "recurrent_relu", sequences.SUNSPOTS, GROWN_RELU,
         {"model": models.recurrent(
-            (24, 1), [partial(_relu_rnn, 16, recurrent_initializer=_orthogonal(2.0))], 1, "linear"
+            (24, 1), [partial(relu_rnn, 16, recurrent_initializer=orthogonal(2.0))], 1, "linear"
         )},
     ),
     Fault(
@@ -51,28 +52,28 @@ FAULTS = (
     ),
     Fault(
         "exploding_rnn", sequences.ADDING, EXPLODING,
-        {"model": models.recurrent((sequences.ADDING_LENGTH, 2), [_grown(24)], 1, "linear"), "optimizer": sgd(0.01)},
+        {"model": models.recurrent((sequences.ADDING_LENGTH, 2), [grown(24)], 1, "linear"), "optimizer": sgd(0.01)},
     ),
     Fault(
         "exploding_rnn", sequences.SINE_RNN, EXPLODING,
-        {"model": models.recurrent((24, 1), [_grown(16)], 1, "linear"), "optimizer": sgd(0.02)},
+        {"model": models.recurrent((24, 1), [grown(16)], 1, "linear"), "optimizer": sgd(0.02)},
     ),
     Fault(
         "vanishing_through_time", sequences.ROWS_RNN, ("vanishing_through_time", "vanishing_gradients"),
-        {"model": models.recurrent((8, 8), [partial(_sigmoid_rnn, 32)] * 3, 10)},
+        {"model": models.recurrent((8, 8), [partial(sigmoid_rnn, 32)] * 3, 10)},
     ),
     Fault(
         "vanishing_through_time", sequences.ADDING, ("vanishing_through_time", "vanishing_gradients"),
-        {"model": models.recurrent((sequences.ADDING_LENGTH, 2), [partial(_sigmoid_rnn, 24)] * 2, 1, "linear")},
+        {"model": models.recurrent((sequences.ADDING_LENGTH, 2), [partial(sigmoid_rnn, 24)] * 2, 1, "linear")},
     ),
     Fault(
         "vanishing_through_time", sequences.ROWS_LSTM, ("vanishing_through_time", "vanishing_gradients"),
-        {"model": models.recurrent((8, 8), [partial(_sigmoid_rnn, 24)] * 4, 10)},
+        {"model": models.recurrent((8, 8), [partial(sigmoid_rnn, 24)] * 4, 10)},
     ),
     Fault(
         "vanishing_through_time", texts.COPYING, ("vanishing_through_time", "vanishing_gradients"),
-        {"model": models.reading(5, 6, lambda: [_sigmoid_rnn(12, return_sequences=True)] + [
-            _sigmoid_rnn(12, return_sequences=True) for _ in range(3)
+        {"model": models.reading(5, 6, lambda: [sigmoid_rnn(12, return_sequences=True)] + [
+            sigmoid_rnn(12, return_sequences=True) for _ in range(3)
         ], 5, length=10)},
     ),
     Fault(

@@ -81,7 +81,7 @@ PLAIN = Program(
     SPARSE, skill.accuracy, 0.85, metrics=("accuracy",),
 )  # fmt: skip
 SCHEDULED = Program(
-    "digits-schedule", "reporting", "mlp", "warm-up, then cosine restarts that raise the loss again", data.digits,
+    "digits-schedule", "seen", "mlp", "warm-up, then cosine restarts that raise the loss again", data.digits,
     models.mlp(64, [48, 32], 10), _restarts, SPARSE, skill.accuracy, 0.85, metrics=("accuracy",),
 )  # fmt: skip
 REGULARISED = Program(
@@ -90,7 +90,7 @@ REGULARISED = Program(
     validated=True,
 )  # fmt: skip
 RESIDUAL = Program(
-    "digits-residual", "reporting", "mlp", "eight pre-norm residual blocks: deep and healthy", data.digits,
+    "digits-residual", "seen", "mlp", "eight pre-norm residual blocks: deep and healthy", data.digits,
     models.residual(64, 24, 10, 8), adam(2e-3), SPARSE, skill.accuracy, 0.8, metrics=("accuracy",), epochs=6,
 )  # fmt: skip
 NOISY = Program(
@@ -98,11 +98,11 @@ NOISY = Program(
     models.mlp(64, [32], 10), sgd(0.01), SPARSE, skill.accuracy, 0.8, batch_size=4, epochs=2, metrics=("accuracy",),
 )  # fmt: skip
 DEEP_TANH = Program(
-    "digits-deep-tanh", "reporting", "mlp", "six tanh layers, Glorot", data.digits,
+    "digits-deep-tanh", "seen", "mlp", "six tanh layers, Glorot", data.digits,
     models.mlp(64, [32] * 6, 10, activation="tanh"), adam(1e-3), SPARSE, skill.accuracy, 0.8,
 )  # fmt: skip
 CONVERGED = Program(
-    "digits-converged", "reporting", "mlp", "goes on after the loss has reached zero", data.digits,
+    "digits-converged", "seen", "mlp", "goes on after the loss has reached zero", data.digits,
     models.mlp(64, [96], 10), adam(5e-3), SPARSE, skill.accuracy, 0.85, batch_size=64, epochs=30,
     metrics=("accuracy",),
 )  # fmt: skip
@@ -116,7 +116,7 @@ FROZEN = Program(
     prepare=_pretrain_half,
 )  # fmt: skip
 FINE_TUNED = Program(
-    "digits-finetune", "reporting", "mlp", "fine-tuning all of it at a low rate", data.digits,
+    "digits-finetune", "seen", "mlp", "fine-tuning all of it at a low rate", data.digits,
     models.mlp(64, [48, 32], 10), adam(3e-4), SPARSE, skill.accuracy, 0.8, metrics=("accuracy",),
     prepare=_pretrain_most, validated=True,
 )  # fmt: skip
@@ -125,7 +125,7 @@ CONVOLUTIONAL = Program(
     skill.accuracy, 0.85, metrics=("accuracy",),
 )  # fmt: skip
 MIXED = Program(
-    "digits-cnn-mixed", "reporting", "cnn", "mixed precision, whose scale search skips steps; batch normalisation",
+    "digits-cnn-mixed", "seen", "cnn", "mixed precision, whose scale search skips steps; batch normalisation",
     data.digits, models.convolutional(normalised=True), adam(3e-3), SPARSE, skill.accuracy, 0.8, epochs=5,
     metrics=("accuracy",), policy="mixed_float16",
 )  # fmt: skip
@@ -134,7 +134,7 @@ AUTOENCODER = Program(
     models.autoencoder(64, 12, "sigmoid"), adam(4e-3), "mean_squared_error", skill.variance_explained, 0.4,
 )  # fmt: skip
 DENOISING = Program(
-    "digits-denoising", "reporting", "autoencoder", "noise that keeps the loss up", _noisy_images_back,
+    "digits-denoising", "seen", "autoencoder", "noise that keeps the loss up", _noisy_images_back,
     models.autoencoder(64, 24, "linear", "tanh", 48), adam(4e-3), "mean_squared_error", skill.variance_explained, 0.4,
 )  # fmt: skip
 

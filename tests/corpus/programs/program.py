@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from corpus.programs.data import Array, Data
 from corpus.programs.models import Builder
 
-Split = Literal["tuning", "reporting"]
+Split = Literal["tuning", "reporting", "seen"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 HEALTHY = "healthy"
 
 
@@ -19,7 +20,7 @@ class Program:
 
     Attributes:
         id: Unique.
-        split: Whether rules may be tuned on it, or it is kept for the report.
+        split: Whether rules may be tuned on it, it is kept for the report, or it was and an earlier report was read.
         kind: Of the model: "mlp", "cnn", "lstm".
         summary: What it is, and what makes it easy to accuse wrongly.
         data: Makes the data from the generator of a seed.

@@ -33,12 +33,12 @@ ROWS_RNN = Program(
     metrics=("accuracy",),
 )  # fmt: skip
 ROWS_LSTM = Program(
-    "rows-lstm", "reporting", "lstm", "an LSTM over rows", _rows,
+    "rows-lstm", "seen", "lstm", "an LSTM over rows", _rows,
     models.recurrent((8, 8), [partial(layers.LSTM, 24)], 10), adam(5e-3), SPARSE, skill.accuracy, 0.8,
     metrics=("accuracy",),
 )  # fmt: skip
 ROWS_TRANSFORMER = Program(
-    "rows-transformer", "reporting", "transformer", "attention over rows", data.digits,
+    "rows-transformer", "seen", "transformer", "attention over rows", data.digits,
     models.transformer(models.rows(16), 16, 10), adam(5e-3), SPARSE, skill.accuracy, 0.5, metrics=("accuracy",),
 )  # fmt: skip
 ADDING = Program(
@@ -48,7 +48,7 @@ ADDING = Program(
     skill.variance_explained, 0.6, epochs=16,
 )  # fmt: skip
 LONG_LAG = Program(
-    "lag-gru", "reporting", "gru", "a symbol to be kept over twenty steps of noise: a late starter",
+    "lag-gru", "seen", "gru", "a symbol to be kept over twenty steps of noise: a late starter",
     partial(data.long_lag, length=LAG), models.recurrent((LAG, 5), [partial(layers.GRU, 24)], 4), adam(0.01), SPARSE,
     skill.accuracy, 0.6, epochs=14, metrics=("accuracy",),
 )  # fmt: skip
@@ -58,12 +58,12 @@ SINE_LSTM = Program(
     "mean_squared_error", skill.variance_explained, 0.8, epochs=8, validated=True,
 )  # fmt: skip
 SINE_RNN = Program(
-    "sine-rnn", "reporting", "rnn", "a plain RNN forecasts sines", data.sine,
+    "sine-rnn", "seen", "rnn", "a plain RNN forecasts sines", data.sine,
     models.recurrent((24, 1), [partial(layers.SimpleRNN, 16)], 1, "linear"), sgd(0.02, clipnorm=1.0),
     "mean_squared_error", skill.variance_explained, 0.8, epochs=8,
 )  # fmt: skip
 SUNSPOTS = Program(
-    "sunspots-gru", "reporting", "gru", "noise that no forecast removes", data.sunspots,
+    "sunspots-gru", "seen", "gru", "noise that no forecast removes", data.sunspots,
     models.recurrent((24, 1), [partial(layers.GRU, 16)], 1, "linear"),
     lambda: keras.optimizers.RMSprop(2e-3), "mean_absolute_error", skill.variance_explained, 0.5, epochs=10,
     validated=True,

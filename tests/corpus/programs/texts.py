@@ -14,7 +14,7 @@ WORDS = 61
 LENGTH = 20
 
 MEAN = Program(
-    "text-mean", "reporting", "embedding", "an average of embeddings", partial(data.phrases, samples=2500),
+    "text-mean", "seen", "embedding", "an average of embeddings", partial(data.phrases, samples=2500),
     models.reading(WORDS, 12, lambda: [layers.GlobalAveragePooling1D(), layers.Dense(16, activation="relu")], 3),
     adam(0.01), SPARSE, skill.accuracy, 0.6, epochs=5, metrics=("accuracy",), validated=True,
 )  # fmt: skip
@@ -33,7 +33,7 @@ BIDIRECTIONAL = Program(
     lambda: keras.optimizers.RMSprop(0.01), SPARSE, skill.accuracy, 0.6, epochs=8, metrics=("accuracy",),
 )  # fmt: skip
 COPYING = Program(
-    "copy-bigru", "reporting", "bidirectional", "a token again, two steps later, at every step",
+    "copy-bigru", "seen", "bidirectional", "a token again, two steps later, at every step",
     partial(data.copying, length=10),
     models.reading(5, 6, lambda: [both_ways(layers.GRU, 12)(return_sequences=True)], 5, length=10), adam(0.01), SPARSE,
     skill.accuracy, 0.7, epochs=7, metrics=("accuracy",),
