@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from paramedic.v1.diagnosis_pb2 import Series
-from paramedic_service.api.thinning import Span, Steps, Thinner, Values
 from paramedic_service.ingest.entries import Batch, Description
 from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.refusal import MAX_COUNT, InvalidRequestError
 from paramedic_service.ingest.validation import parse, validate
 from paramedic_service.rules.telemetry import Rows
 from paramedic_service.store.records import LogRecord
+from paramedic_service.thinning import Span, Steps, Thinner, Values
 
 
 @dataclass(frozen=True, slots=True)

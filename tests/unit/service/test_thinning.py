@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from paramedic_service.api.thinning import Span, Thinner, thin
+from paramedic_service.thinning import Span, Thinner, thin
 
 VALUES = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
