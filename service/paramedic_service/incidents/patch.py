@@ -20,8 +20,14 @@ Paths and the operations they take:
 | `model.layers[NAME or *].FIELD` | set, multiply (numbers), replace (text) |
 | `model.layers[NAME]` | insert_after: {"kind": KIND}; remove: true |
 | `model.output` | set: {"units": N, "activation": NAME}, each of them optional |
-| `data.inputs` | standardise: true; clean: true (drops what is not finite); truncate: STEPS |
+| `model.input` | set: {"shape": [SIZES]}, of one sample, for models with one input |
+| `data.inputs` | standardise: true; clean: true (drops what is not finite); reshape: [SIZES] |
+| `data.inputs` | truncate, pad or window: STEPS |
 | `data.targets` | standardise: true; encode: ENCODING |
+
+`truncate` cuts what comes behind STEPS. `pad` puts zeros behind shorter sequences besides. `window` cuts sequences into
+windows of STEPS, each a sample with the target of its sequence; shorter sequences, and what is left over, are dropped.
+`reshape` gives every sample other axes.
 
 FIELD is one of the description's own, or a setting that the framework reports ("kernel_initializer", "rate").
 `multiply` leaves whole numbers whole and at least 1. With `*`, layers that lack the field, or hold none of the replaced
@@ -113,6 +119,8 @@ def _lose(description: Description, index: str, field: str, word: str, argument:
 def _remodel(model: Model, path: str, word: str, argument: Any) -> Model:
     if path == "model.output":
         return _with_output(model, word, argument)
+    if path == "model.input":
+        return _with_input(model, word, argument)
     match = _LAYER.fullmatch(path)
     if match is None:
         raise PatchError("there is no such path")
@@ -148,6 +156,27 @@ def _with_output(model: Model, word: str, argument: Any) -> Model:
     for field, value in argument.items():
         layers[place] = _changed(layers[place], field, "set", value)
     return dataclasses.replace(model, layers=tuple(layers))
+
+
+def _with_input(model: Model, word: str, argument: Any) -> Model:
+    """The first layer reads samples of another shape; what follows from that is for whoever builds the model."""
+    shape = argument.get("shape") if isinstance(argument, Mapping) and len(argument) == 1 else None
+    if word != "set" or not isinstance(shape, list | tuple) or not all(_is_size(size) for size in shape):
+        raise PatchError('the input takes set with {"shape": [sizes of one sample]}')
+    if sum(layer.kind == "InputLayer" for layer in model.layers) > 1:
+        raise PatchError("the model has several inputs")
+    first = model.layers[0]
+    whole = (first.input_shape[:1] or first.output_shape[:1] or (-1,)) + tuple(shape)
+    if first.kind == "InputLayer":
+        first = dataclasses.replace(first, output_shape=whole)
+        layers = [first, *(dataclasses.replace(each, input_shape=whole) for each in model.layers[1:2])]
+    else:
+        layers = [dataclasses.replace(first, input_shape=whole)]
+    return dataclasses.replace(model, layers=(*layers, *model.layers[len(layers) :]))
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and (size > 0 or size == -1)
 
 
 def _inserted(before: Layer, argument: Any) -> Layer:

@@ -1,6 +1,7 @@
 """Patches of the data: what its profile looks like after a change."""
 
 import dataclasses
+import math
 from typing import Any
 
 from paramedic_service.rules.description import ArrayProfile, Data, Description
@@ -25,6 +26,14 @@ def change(description: Description, field: str, word: str, argument: Any) -> De
             data = dataclasses.replace(data, inputs=tuple(inputs))
         case "inputs", "truncate", int(steps) if steps > 0 and not isinstance(steps, bool):
             data = dataclasses.replace(data, inputs=tuple(_truncated(each, steps) for each in data.inputs))
+        case "inputs", "pad", int(steps) if steps > 0 and not isinstance(steps, bool):
+            data = dataclasses.replace(data, inputs=tuple(_of_length(each, steps) for each in data.inputs))
+        case "inputs", "window", int(steps) if steps > 0 and not isinstance(steps, bool):
+            inputs = (_of_length(each, steps) for each in data.inputs)
+            data = dataclasses.replace(data, inputs=tuple(inputs), samples=None)  # a long sequence makes several
+        case "inputs", "reshape", [*sizes] if sizes and all(_is_size(size) for size in sizes):
+            inputs = (_reshaped(each, tuple(sizes)) for each in data.inputs)
+            data = dataclasses.replace(data, inputs=tuple(inputs))
         case "targets", "standardise", True:
             data = dataclasses.replace(data, targets=tuple(map(_standardised, data.targets)))
         case "targets", "encode", str(encoding) if encoding in ENCODINGS:
@@ -67,6 +76,40 @@ def _truncated(array: ArrayProfile, steps: int) -> ArrayProfile:
         shortest=None if array.shortest is None else min(array.shortest, steps),
         longest=None if array.longest is None else min(array.longest, steps),
     )
+
+
+def _of_length(array: ArrayProfile, steps: int) -> ArrayProfile:
+    """Sequences of one length; lists of unequal length become an array."""
+    if len(array.shape) < 2:
+        raise ValueError("the inputs are no sequences")
+    return dataclasses.replace(
+        array,
+        shape=(array.shape[0], steps, *array.shape[2:]),
+        dtype="float32" if array.dtype == "object" else array.dtype,
+        shortest=None,
+        longest=None,
+        padding_share=None,
+    )
+
+
+def _reshaped(array: ArrayProfile, sizes: tuple[int, ...]) -> ArrayProfile:
+    """Every sample in another shape; what was known of single features is no longer."""
+    present = array.shape[1:]
+    if -1 not in present and math.prod(present) != math.prod(sizes):
+        raise ValueError(f"samples of shape {present} have other than {math.prod(sizes)} values")
+    return dataclasses.replace(
+        array,
+        shape=(*array.shape[:1], *sizes),
+        feature_means=(),
+        feature_deviations=(),
+        feature_lowest=(),
+        feature_highest=(),
+        padding_share=None,
+    )
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and size > 0
 
 
 def _encoded(array: ArrayProfile, encoding: str) -> ArrayProfile:

@@ -73,6 +73,35 @@ def test_the_output_is_the_last_layer_with_units() -> None:
     assert (changed.units, changed.activation, changed.output_shape) == (5, "sigmoid", (-1, 5))
 
 
+def test_the_input_of_a_model_without_an_input_layer_is_what_its_first_layer_reads() -> None:
+    description = training(recurrent("rnn", steps=10), dense("output", 1))
+    changed = patched("model.input", {"set": {"shape": [12, 5]}}, description)
+    assert layer(changed, "rnn").input_shape == (-1, 12, 5)
+
+
+def test_an_input_layer_hands_its_shape_on() -> None:
+    given = Layer("given", "InputLayer", output_shape=(-1, 10, 8))
+    changed = patched("model.input", {"set": {"shape": [10, 5]}}, training(given, recurrent("rnn")))
+    assert layer(changed, "given").output_shape == layer(changed, "rnn").input_shape == (-1, 10, 5)
+
+
+@pytest.mark.parametrize("word", ["pad", "window"])
+def test_sequences_of_unequal_length_get_one(word: str) -> None:
+    ragged = ArrayProfile(shape=(-1, -1, 8), dtype="object", shortest=5, longest=10)
+    changed = patched("data.inputs", {word: 7}, training(recurrent("rnn"), inputs=ragged)).data
+    assert changed is not None
+    assert changed.inputs[0] == ArrayProfile(shape=(-1, 7, 8), dtype="float32")
+
+
+def test_samples_are_reshaped() -> None:
+    flat = ArrayProfile(shape=(-1, 80), feature_means=(0.0,) * 80)
+    changed = patched("data.inputs", {"reshape": [10, 8]}, training(recurrent("rnn"), inputs=flat)).data
+    assert changed is not None
+    assert changed.inputs[0] == ArrayProfile(shape=(-1, 10, 8))
+    with pytest.raises(PatchError, match="other than 90 values"):
+        patched("data.inputs", {"reshape": [10, 9]}, training(recurrent("rnn"), inputs=flat))
+
+
 def test_classes_are_weighted() -> None:
     changed = patched("training.class_weights", {"set": "balanced"}).training
     assert changed is not None

@@ -8,7 +8,7 @@ TensorFlow is imported: this needs a process that imported neither.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +29,15 @@ from paramedic_service.reproduction.worker.tensorflow1_norms import gradient_pat
 
 tf1 = tf.compat.v1
 
-PATH_EVERY = 20
+PATH_EVERY = 10
 """Steps between two looks at the gradient's path through time."""
 
 PATH_SAMPLES = 64
+
+SEEN = 1000
+"""Samples that the data is described and standardised by."""
+
+HELD_OUT = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,21 @@ class Arguments:
         units: Of the cell.
         task: What there is to learn, a key of `TASKS`.
         time_steps: Of a sequence.
-        samples: To train on; a quarter as many are held out.
-        batch_size: Samples a step.
+        batch_size: Samples a step; every step makes new ones.
         optimizer: "adam", "rmsprop" or "momentum".
         learning_rate: Of the optimizer.
         recurrent_deviation: Standard deviation of normal weights that the cell begins with; None for TensorFlow's own.
         global_clipnorm: Bound on the norm of all gradients together; None for none.
         input_scale: What the inputs are multiplied by: raw data has units of measure.
         input_offset: What is added to them then.
-        standardise: Whether inputs are brought to mean 0 and standard deviation 1, by the training samples.
+        standardise: Whether inputs are brought to mean 0 and standard deviation 1, by what was seen beforehand.
     """
 
     cell: str = "BasicRNNCell"
     units: int = 64
     task: str = "sum"
     time_steps: int = 10
-    samples: int = 640
-    batch_size: int = 32
+    batch_size: int = 64
     optimizer: str = "adam"
     learning_rate: float = 0.01
     recurrent_deviation: float | None = None
@@ -83,23 +86,44 @@ def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorde
         ValueError: An argument is unknown, or makes no sense.
     """
     chosen = _read(arguments)
-    training, held_out = _data(chosen, seed)
+    source = _Source(chosen, seed)
+    seen, held_out = source.draw(SEEN), source.draw(HELD_OUT)
     with tf.Graph().as_default():
         tf1.set_random_seed(seed)
         program = _Program(chosen)
-        recorder.describe(description.describe(chosen, program.variables, training))
+        recorder.describe(description.describe(chosen, program.variables, seen))
         # One thread: the graph is small, and its results the same from run to run.
         config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         with tf1.Session(config=config) as session:
             session.run(tf1.global_variables_initializer())
-            for step, (x, y) in enumerate(_batches(training, chosen.batch_size, steps, seed), 1):
+            for step in range(1, steps + 1):
+                x, y = source.draw(chosen.batch_size)
                 _, loss, norms = session.run(
                     [program.update.operation, program.loss, program.update.norms], {program.x: x, program.y: y}
                 )
                 scalars = {"loss": float(loss), "learning_rate": chosen.learning_rate}
-                recorder.log(step, scalars, norms, paths=program.path(session, training, step))
+                recorder.log(step, scalars, norms, paths=program.path(session, seen, step))
             predicted = session.run(program.prediction, {program.x: held_out.x})
     recorder.score(float(np.mean((predicted - held_out.y) ** 2) / held_out.y.var()))
+
+
+class _Source:
+    """Makes samples, as the program makes them in its loop."""
+
+    def __init__(self, arguments: Arguments, seed: int) -> None:
+        self._arguments = arguments
+        self._generator = np.random.default_rng(seed)
+        self._mean, self._deviation = 0.0, 1.0
+        if arguments.standardise:
+            x = self.draw(SEEN).x
+            self._mean, self._deviation = float(x.mean()), float(x.std())
+
+    def draw(self, count: int) -> Arrays:
+        """Returns new samples."""
+        arguments = self._arguments
+        x, y = TASKS[arguments.task](self._generator, count, arguments.time_steps)
+        x = x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset)
+        return Arrays(((x - self._mean) / self._deviation).astype(np.float32), y)
 
 
 class _Program:
@@ -132,12 +156,14 @@ class _Program:
 def _read(arguments: Mapping[str, Any]) -> Arguments:
     unknown = sorted(set(arguments) - set(Arguments.__dataclass_fields__))
     if unknown:
-        raise ValueError(f"{unknown[0]}: there is no such argument; there are {', '.join(Arguments.__dataclass_fields__)}")
+        raise ValueError(
+            f"{unknown[0]}: there is no such argument; there are {', '.join(Arguments.__dataclass_fields__)}"
+        )
     given = {
         name: int(value) if isinstance(value, float) and _whole(name) else value for name, value in arguments.items()
     }
     chosen = Arguments(**given)
-    bounds = {"units": 512, "time_steps": 1000, "samples": 100_000, "batch_size": 10_000}
+    bounds = {"units": 512, "time_steps": 1000, "batch_size": 10_000}
     for name, most in bounds.items():
         if not 1 <= getattr(chosen, name) <= most:
             raise ValueError(f"{name}: got {getattr(chosen, name)}, expected 1 to {most}")
@@ -151,47 +177,27 @@ def _whole(name: str) -> bool:
     return Arguments.__dataclass_fields__[name].type is int
 
 
-def _data(arguments: Arguments, seed: int) -> tuple[Arrays, Arrays]:
-    """Samples to train on and held-out ones, with the inputs as the program is given them."""
-    generator = np.random.default_rng(seed)
-    held = max(1, arguments.samples // 4)
-    x, y = TASKS[arguments.task](generator, arguments.samples + held, arguments.time_steps)
-    x = x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset)
-    if arguments.standardise:
-        x = (x - x[held:].mean()) / x[held:].std()
-    return Arrays(x[held:], y[held:]), Arrays(x[:held], y[:held])
-
-
-def _batches(data: Arrays, size: int, steps: int, seed: int) -> Iterator[tuple[Any, Any]]:
-    generator = np.random.default_rng((seed, 1))
-    order = generator.permutation(len(data.x))
-    for _ in range(steps):
-        if len(order) < size:
-            order = generator.permutation(len(data.x))
-        chosen, order = order[:size], order[size:]
-        yield data.x[chosen], data.y[chosen]
-
-
 def _cell(arguments: Arguments) -> Any:
-    settings = {}
-    if arguments.recurrent_deviation is not None:
-        settings["kernel_initializer"] = tf1.random_normal_initializer(stddev=arguments.recurrent_deviation)
-    return CELLS[arguments.cell](arguments.units, **settings)
+    # TensorFlow 1 began with Glorot's weights where nothing else was said, and drew them by the graph's seed; the cells
+    # of today would draw them by Keras's.
+    deviation = arguments.recurrent_deviation
+    initializer = (
+        tf1.glorot_uniform_initializer() if deviation is None else tf1.random_normal_initializer(stddev=deviation)
+    )
+    return CELLS[arguments.cell](arguments.units, initializer)
 
 
-def _basic(units: int, kernel_initializer: Any = None) -> Any:
-    """A plain cell; this one takes no initialiser, and leaves it to the scope."""
-    if kernel_initializer is not None:
-        tf1.get_variable_scope().set_initializer(kernel_initializer)
+def _basic(units: int, initializer: Any) -> Any:
+    tf1.get_variable_scope().set_initializer(initializer)  # this cell takes none itself, and leaves it to the scope
     return tf1.nn.rnn_cell.BasicRNNCell(units)
 
 
-def _lstm(units: int, kernel_initializer: Any = None) -> Any:
-    return tf1.nn.rnn_cell.LSTMCell(units, initializer=kernel_initializer)
+def _lstm(units: int, initializer: Any) -> Any:
+    return tf1.nn.rnn_cell.LSTMCell(units, initializer=initializer)
 
 
-def _gru(units: int, kernel_initializer: Any = None) -> Any:
-    return tf1.nn.rnn_cell.GRUCell(units, kernel_initializer=kernel_initializer)
+def _gru(units: int, initializer: Any) -> Any:
+    return tf1.nn.rnn_cell.GRUCell(units, kernel_initializer=initializer)
 
 
 CELLS = {"BasicRNNCell": _basic, "LSTMCell": _lstm, "GRUCell": _gru}

@@ -37,8 +37,10 @@ def describe(arguments: "Arguments", variables: Sequence[Any], data: Arrays) -> 
     Args:
         arguments: Of the program.
         variables: In the order in which their norms are reported.
-        data: To train on.
+        data: Samples of what it trains on.
     """
+    profile = data_profile(data.x, data.y)
+    profile.ClearField("samples")  # every step makes new ones
     tensors = [_tensor(variable) for variable in variables]
     return RunDescription(
         tensors=tensors,
@@ -48,7 +50,7 @@ def describe(arguments: "Arguments", variables: Sequence[Any], data: Arrays) -> 
         optimizer=_optimizer(arguments),
         losses=[LossConfig(name="mean_squared_error")],
         training=TrainingConfig(batch_size=arguments.batch_size, precision="float32"),
-        data=data_profile(data.x, data.y),
+        data=profile,
         environment=Environment(framework="tensorflow1"),
     )
 

@@ -39,9 +39,7 @@ def guarded_update(optimizer: Any, loss: Any, variables: Sequence[Any], global_c
     with tf.control_dependencies([operation]):
         after = [variable.read_value() for variable in variables]
     updates = _norms([new - old for new, old in zip(after, before, strict=True)])
-    return Update(
-        operation, {"gradient_norm": gradient_norms, "weight_norm": weight_norms, "update_norm": updates}
-    )
+    return Update(operation, {"gradient_norm": gradient_norms, "weight_norm": weight_norms, "update_norm": updates})
 
 
 def gradient_path(cell: Any, x: Any, loss_of: Callable[[Any], Any]) -> Any:
