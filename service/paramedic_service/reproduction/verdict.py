@@ -28,6 +28,7 @@ from paramedic.v1.verdict_pb2 import (
 )
 from paramedic_service.reproduction.comparison import ERROR, amount, measure_of
 from paramedic_service.reproduction.intervals import mean_interval
+from paramedic_service.reproduction.percentages import change, percent
 
 DEFAULT_SEEDS = 3
 """Of a spec that names no number: the fewest whose majority means something."""
@@ -107,10 +108,11 @@ def judge(spec: ReproductionSpec, trainings: Iterable[TrainingOutcome]) -> Repro
 
 
 def _fired(spec: ReproductionSpec, outcome: TrainingOutcome) -> frozenset[str]:
-    return frozenset(finding.rule for finding in outcome.findings if _is_of_the_fault(spec, finding))
+    return frozenset(finding.rule for finding in outcome.findings if is_of_the_fault(spec, finding))
 
 
-def _is_of_the_fault(spec: ReproductionSpec, finding: Finding) -> bool:
+def is_of_the_fault(spec: ReproductionSpec, finding: Finding) -> bool:
+    """Whether a finding tells that the fault of a spec is there."""
     if spec.rules:
         return finding.rule in spec.rules
     return finding.severity >= SEVERITY_WARNING and finding.family not in _OF_THE_MACHINE
@@ -144,22 +146,31 @@ def _remedied(
 ) -> ArmVerdict:
     verdict = _blank(remedy, len(seeds))
     verdict.measure = measure_of(spec, remedy.arm)
-    pairs = _pairs(verdict.measure, faulty, remedy)
-    shares = [share for seed in seeds if (share := _share(*pairs.get(seed, (None, None)))) is not None]
-    shares = shares if len(shares) == len(seeds) else []
-    interval = mean_interval(shares)
-    if interval is not None:
-        verdict.improvement, verdict.improvement_low, verdict.improvement_high = interval
-    elif shares:  # the only seed
-        verdict.improvement = shares[0]
-    verdict.kind, verdict.summary = _standing(verdict, remedy, interval, came_back=came_back)
+    pairs = [_pair(verdict.measure, faulty, remedy, seed) for seed in seeds]
+    shares = [share for pair in pairs if (share := _share(*pair)) is not None]
+    if len(shares) == len(seeds):
+        verdict.improvement = float(np.mean(shares))
+        interval = mean_interval(shares)
+        if interval is not None:
+            _, verdict.improvement_low, high = interval
+            # What cannot be negative falls by all of it at most; the interval does not know.
+            verdict.improvement_high = min(high, max(1.0, verdict.improvement))
+    rescued = all(before == inf for before, _ in pairs)
+    verdict.kind, verdict.summary = _standing(verdict, remedy, came_back=came_back, rescued=rescued)
     return verdict
 
 
 def _standing(
-    verdict: ArmVerdict, remedy: _Trained, interval: tuple[float, float, float] | None, *, came_back: bool
+    verdict: ArmVerdict, remedy: _Trained, *, came_back: bool, rescued: bool
 ) -> tuple[ArmVerdictKind.ValueType, str]:
-    """How a remedy stands, and one sentence on it."""
+    """How a remedy stands, and one sentence on it.
+
+    Args:
+        verdict: So far.
+        remedy: Its trainings.
+        came_back: Whether there was a fault to remove.
+        rescued: Whether there was no finite loss to improve on.
+    """
     seeds, measure = verdict.seeds, verdict.measure
     if not remedy.outcomes or (len(remedy.errors) == len(remedy.outcomes) and not remedy.hits):
         why = _line(remedy.errors[0]) if remedy.errors else "its trainings never ended."
@@ -178,23 +189,25 @@ def _standing(
     gone = "The fault is gone on every seed"
     if not verdict.HasField("improvement"):
         return ARM_VERDICT_KIND_NO_BETTER, f"{gone}, but its {measure} cannot be compared to the one as reported."
-    if interval is None:
+    if not verdict.HasField("improvement_low"):
         return ARM_VERDICT_KIND_NO_BETTER, (
-            f"{gone}, and the {measure} is {_change(verdict.improvement)}, but one seed says nothing of chance: take"
-            " two or more."
+            f"{gone}, and the {measure} is {change(verdict.improvement)}, but one seed says nothing of chance: take two"
+            " or more."
         )
-    mean, low, high = interval
-    told = f"the {measure} is {_change(mean)} (95% interval {low:.0%} to {high:.0%})"
+    mean, low, high = verdict.improvement, verdict.improvement_low, verdict.improvement_high
+    told = f"the {measure} is {change(mean)} (95% interval {percent(low)} to {percent(high)})"
     if mean >= MARGIN and low > 0:
+        told = f"the {measure} stays finite, which it does not as reported" if rescued else told
         return ARM_VERDICT_KIND_FIXED, f"{gone}, and {told}."
     missed = "which may be chance" if mean >= MARGIN else f"not the {MARGIN:.0%} lower that it takes"
     return ARM_VERDICT_KIND_NO_BETTER, f"{gone}, but {told}, {missed}."
 
 
-def _pairs(measure: str, faulty: _Trained, remedy: _Trained) -> dict[int, tuple[float | None, float | None]]:
-    """What both arms ended with, by seed that both have."""
-    both = faulty.outcomes.keys() & remedy.outcomes.keys()
-    return {seed: (amount(measure, faulty.outcomes[seed]), amount(measure, remedy.outcomes[seed])) for seed in both}
+def _pair(measure: str, faulty: _Trained, remedy: _Trained, seed: int) -> tuple[float | None, float | None]:
+    """What both arms ended with from one seed; None where that is not known."""
+    both = (trained.outcomes.get(seed) for trained in (faulty, remedy))
+    before, after = (None if outcome is None else amount(measure, outcome) for outcome in both)
+    return before, after
 
 
 def _share(faulty: float | None, remedied: float | None) -> float | None:
@@ -237,10 +250,6 @@ def _conclusion(
 
 def _blank(trained: _Trained, seeds: int) -> ArmVerdict:
     return ArmVerdict(arm=trained.index, name=trained.arm.name, text=trained.arm.text, fired=trained.hits, seeds=seeds)
-
-
-def _change(improvement: float) -> str:
-    return f"{abs(improvement):.0%} {'lower' if improvement >= 0 else 'higher'}"
 
 
 def _of(count: int, seeds: int) -> str:
