@@ -98,6 +98,12 @@ class Instruments:
             ["rule", "severity", "change"],
             registry=self.registry,
         )
+        self.notices = Counter(
+            "paramedic_notices",
+            "Attempts to tell people of an incident: delivered, failed, held_back by the rate limit, given_up.",
+            ["outcome"],
+            registry=self.registry,
+        )
 
     def count_dropped(self, reason: str, rows: int) -> None:
         """Counts rows that a client reported to have dropped."""

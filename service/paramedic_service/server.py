@@ -23,6 +23,9 @@ from paramedic_service.api.telemetry import TelemetryServicer
 from paramedic_service.auth import TokenInterceptor
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.instruments import Instruments
+from paramedic_service.notifications.notifier import Notifier
+from paramedic_service.notifications.webhook import Webhook
+from paramedic_service.rules.finding import Severity
 from paramedic_service.rules.rulebooks import read_rulebooks
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
@@ -79,6 +82,7 @@ class Server:
         self.ingest = IngestService(self._store, settings, self.instruments, clock, rulebooks)
         self._health = health.aio.HealthServicer()
         self._grpc = self._build_grpc()
+        self._notifier = self._build_notifier(clock)
         self._web = web
         self._http: _HttpServer | None = None
         self._http_task: asyncio.Task[None] | None = None
@@ -96,6 +100,8 @@ class Server:
         self.grpc_port = self._listen_grpc()
         if self._web is not None:
             self._listen_http(self._web(self.ingest, self.instruments, self._settings, self._store))
+        if self._notifier is not None:
+            await self._notifier.start()
         await self._grpc.start()
         for name in ("", *_services()):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -105,6 +111,8 @@ class Server:
         """Drains: says that it is going, finishes what was taken in, saves, and closes everything."""
         _log.info("stopping")
         await self._health.enter_graceful_shutdown()
+        if self._notifier is not None:
+            await self._notifier.stop()
         await self.ingest.stop(self._settings.drain_grace)
         await self._grpc.stop(grace=1.0)  # streams have their status; this lets it reach the callers
         if self._http is not None and self._http_task is not None:
@@ -112,6 +120,23 @@ class Server:
             await self._http_task
         await asyncio.to_thread(self._store.close)
         _log.info("stopped")
+
+    def _build_notifier(self, clock: Callable[[], float]) -> Notifier | None:
+        settings = self._settings
+        if settings.notify_url is None:
+            return None
+        secret = None if settings.notify_secret is None else settings.notify_secret.get_secret_value()
+        return Notifier(
+            self.ingest,
+            self._store,
+            Webhook(settings.notify_url.get_secret_value(), secret, clock),
+            layout=settings.notify_layout,
+            least_severity=Severity[settings.notify_severity.upper()],
+            rate=settings.notify_rate,
+            runbooks=settings.runbooks_url,
+            instruments=self.instruments,
+            clock=clock,
+        )
 
     def _build_grpc(self) -> grpc.aio.Server:
         token = self._settings.token

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,6 +73,24 @@ class Settings(BaseSettings):
 
     run_expiry: float = Field(86_400.0, gt=0)
     """How long a run that never ended may be quiet before it leaves memory, seconds. It comes back when it reports."""
+
+    notify_url: SecretStr | None = None
+    """Webhook that is told of incidents, for teams without Alertmanager. Unset: nobody is told."""
+
+    notify_layout: Literal["json", "slack"] = "json"
+    """What the webhook takes: JSON for programs, or the messages of Slack and of what is compatible with it."""
+
+    notify_secret: SecretStr | None = None
+    """Signs what is sent to the webhook. Unset: it is not signed."""
+
+    notify_severity: Literal["info", "warning", "critical"] = "critical"
+    """Least severity of an incident that the webhook is told of."""
+
+    notify_rate: int = Field(10, ge=1, le=600)
+    """Messages a minute to the webhook, at most; what is held back is told later, as it is by then."""
+
+    runbooks_url: str = "deploy/runbooks"
+    """Where people read the runbooks; messages link to its pages."""
 
     drain_grace: float = Field(10.0, ge=0)
     """How long a stopping service waits for what it has taken in to become durable, seconds."""

@@ -188,7 +188,7 @@ class Store(Protocol):
         """
         ...
 
-    def drop_notice(self, run: int, incident: str) -> None:
+    def drop_notice(self, run: RunKey, incident: str) -> None:
         """Forgets a notice, because people were told of the incident's end; nothing happens when there is none."""
         ...
 

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, delete, select
 
-from paramedic_service.store.records import NoticeRecord
+from paramedic_service.store.records import NoticeRecord, RunKey
+from paramedic_service.store.runs import find
 from paramedic_service.store.tables import notices, runs
 from paramedic_service.store.upsert import upsert
 from paramedic_service.store.values import require_time
@@ -10,8 +11,15 @@ from paramedic_service.store.values import require_time
 
 def standing(connection: Connection) -> list[NoticeRecord]:
     """Every notice, in the order of runs and incidents."""
-    rows = connection.execute(select(notices).order_by(notices.c.run, notices.c.incident))
-    return [NoticeRecord(row.run, row.incident, row.severity, row.told_at) for row in rows]
+    query = (
+        select(notices, runs.c.project, runs.c.id, runs.c.attempt, runs.c.rank)
+        .join(runs, runs.c.number == notices.c.run)
+        .order_by(notices.c.run, notices.c.incident)
+    )
+    return [
+        NoticeRecord(RunKey(row.project, row.id, row.attempt, row.rank), row.incident, row.severity, row.told_at)
+        for row in connection.execute(query)
+    ]
 
 
 def keep(connection: Connection, notice: NoticeRecord) -> None:
@@ -25,10 +33,11 @@ def keep(connection: Connection, notice: NoticeRecord) -> None:
         LookupError: The run was never registered.
         ValueError: `told_at` is not finite.
     """
-    if connection.scalar(select(runs.c.number).where(runs.c.number == notice.run)) is None:
-        raise LookupError(f"no run has number {notice.run}; nobody can have been told of it")
+    run = find(connection, notice.run)
+    if run is None:
+        raise LookupError(f"{notice.run} was never registered; nobody can have been told of it")
     row: dict[str, object] = {
-        "run": notice.run,
+        "run": run.number,
         "incident": notice.incident,
         "severity": notice.severity,
         "told_at": require_time(notice.told_at, "told_at of a notice"),
@@ -36,6 +45,8 @@ def keep(connection: Connection, notice: NoticeRecord) -> None:
     upsert(connection, notices, ("run", "incident"), [row])
 
 
-def drop(connection: Connection, run: int, incident: str) -> None:
+def drop(connection: Connection, key: RunKey, incident: str) -> None:
     """Forgets a notice."""
-    connection.execute(delete(notices).where(notices.c.run == run, notices.c.incident == incident))
+    run = find(connection, key)
+    if run is not None:
+        connection.execute(delete(notices).where(notices.c.run == run.number, notices.c.incident == incident))

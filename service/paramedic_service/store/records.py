@@ -156,13 +156,13 @@ class NoticeRecord:
     """An incident that people were told of, and not yet of its end.
 
     Attributes:
-        run: Number of the run.
+        run: The run.
         incident: Its id within the run.
         severity: That was told, as in the wire contract.
         told_at: Service clock, seconds since the Unix epoch; finite.
     """
 
-    run: int
+    run: RunKey
     incident: str
     severity: int
     told_at: float

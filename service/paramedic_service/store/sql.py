@@ -130,7 +130,7 @@ class SqlStore:
         with self._database.writing() as connection:
             notices.keep(connection, notice)
 
-    def drop_notice(self, run: int, incident: str) -> None:
+    def drop_notice(self, run: RunKey, incident: str) -> None:
         """Forgets a notice, because people were told of the incident's end."""
         with self._database.writing() as connection:
             notices.drop(connection, run, incident)
