@@ -5,7 +5,13 @@ import pytest
 
 from paramedic_service.store.interface import Store
 from paramedic_service.store.opening import open_store
-from paramedic_service.store.records import ReproductionRecord, ReproductionResult, ReproductionState, RunKey
+from paramedic_service.store.records import (
+    ReproductionRecord,
+    ReproductionResult,
+    ReproductionState,
+    RunKey,
+    VerdictRecord,
+)
 
 QUEUED, RUNNING, FINISHED = ReproductionState.QUEUED, ReproductionState.RUNNING, ReproductionState.FINISHED
 RESULT = ReproductionResult(b"with curves" * 100_000, "<html>\0 ünïcødé \\0</html>")
@@ -178,3 +184,19 @@ def test_a_token_of_nothing_is_refused(store: Store) -> None:
     for token in ("", "x", "-1", "1.5", "9" * 30):
         with pytest.raises(ValueError, match="not a page token"):
             store.list_reproductions(token=token)
+
+
+def test_verdicts_are_told_by_run_newest_first(store: Store) -> None:
+    one, other, third = RunKey("project", "run", 0, 0), RunKey("project", "run", 1, 0), RunKey("project", "third")
+    for name, run in (("a", one), ("b", other), ("c", one), ("d", third), ("e", one), ("f", None)):
+        created = store.create_reproduction(record(name, run=run, incident=f"of {name}"))
+        if name != "e":
+            store.update_reproduction(replace(created, state=FINISHED, verdict=name.encode()), QUEUED)
+
+    assert store.verdicts([one, other]) == [
+        VerdictRecord(one, "of c", "c", b"c"),
+        VerdictRecord(other, "of b", "b", b"b"),
+        VerdictRecord(one, "of a", "a", b"a"),
+    ]
+    assert store.verdicts([]) == []
+    assert store.verdicts([RunKey("project", "never")]) == []

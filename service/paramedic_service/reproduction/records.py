@@ -54,6 +54,7 @@ def to_record(message: Reproduction, *, number: int = 0, losses: int = 0, settle
         settled=settled,
         body=without_curves(message).SerializeToString(),
         number=number,
+        verdict=message.verdict.SerializeToString() if message.HasField("verdict") else None,
     )
 
 

@@ -16,6 +16,7 @@ from paramedic_service.store.records import (
     RunKey,
     RunRecord,
     RunState,
+    VerdictRecord,
 )
 
 
@@ -253,6 +254,14 @@ class Store(Protocol):
 
         Raises:
             ValueError: The token is not one of this listing's.
+        """
+        ...
+
+    def verdicts(self, runs: Sequence[RunKey]) -> list[VerdictRecord]:
+        """What reproductions said of these runs, newest first.
+
+        Args:
+            runs: At most 1,000; of a run that was never reproduced, nothing comes.
         """
         ...
 

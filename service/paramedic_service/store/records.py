@@ -203,6 +203,8 @@ class ReproductionRecord:
         settled: Whether it ended, and everybody who should know of that does.
         body: Serialized paramedic.v1.Reproduction, without curves.
         number: The store's own short name of it, given by the store; grows with every new one; 0 before it is stored.
+        verdict: Serialized paramedic.v1.ReproductionVerdict; None without one. It stands in the body as well, but
+            whoever asks for the verdicts on many runs must not read all that was trained for them.
     """
 
     id: str
@@ -220,6 +222,24 @@ class ReproductionRecord:
     settled: bool
     body: bytes
     number: int = 0
+    verdict: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What a reproduction said of a run's incident.
+
+    Attributes:
+        run: The run.
+        incident: Its id within the run, as it was when the reproduction was asked for.
+        reproduction: Id of the reproduction.
+        body: Serialized paramedic.v1.ReproductionVerdict.
+    """
+
+    run: RunKey
+    incident: str
+    reproduction: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Keeping and listing reproductions, which are also the queue of those to run."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, tuple_
 from sqlalchemy import update as update_statement
 
 from paramedic_service.store.records import (
@@ -11,6 +12,7 @@ from paramedic_service.store.records import (
     ReproductionResult,
     ReproductionState,
     RunKey,
+    VerdictRecord,
 )
 from paramedic_service.store.tables import reproduction_results, reproductions
 from paramedic_service.store.upsert import upsert
@@ -102,6 +104,24 @@ def unsettled(connection: Connection) -> list[ReproductionRecord]:
     return [_record(row) for row in connection.execute(query)]
 
 
+def verdicts(connection: Connection, keys: Sequence[RunKey]) -> list[VerdictRecord]:
+    """What reproductions said of these runs, newest first."""
+    table = reproductions.c
+    run = (table.run_project, table.run_id, table.run_attempt, table.run_rank)
+    query = (
+        select(*run, table.incident, table.id, table.verdict)
+        .where(tuple_(*run).in_([(key.project, key.id, key.attempt, key.rank) for key in keys]))
+        .where(table.verdict.is_not(None))
+        .order_by(table.number.desc())
+    )
+    return [
+        VerdictRecord(
+            RunKey(row.run_project, row.run_id, row.run_attempt, row.run_rank), row.incident, row.id, row.verdict
+        )
+        for row in connection.execute(query)
+    ]
+
+
 def _standing(record: ReproductionRecord) -> dict[str, object]:
     """What changes of a reproduction while it is queued and run."""
     times = {"started_at": record.started_at, "ended_at": record.ended_at}
@@ -113,6 +133,7 @@ def _standing(record: ReproductionRecord) -> dict[str, object]:
         "losses": record.losses,
         "settled": record.settled,
         "body": record.body,
+        "verdict": record.verdict,
     }
 
 
@@ -133,4 +154,5 @@ def _record(row: Row[Any]) -> ReproductionRecord:
         settled=row.settled,
         body=row.body,
         number=row.number,
+        verdict=row.verdict,
     )

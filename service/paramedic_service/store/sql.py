@@ -18,6 +18,7 @@ from paramedic_service.store.records import (
     RunKey,
     RunRecord,
     RunState,
+    VerdictRecord,
 )
 
 
@@ -169,6 +170,11 @@ class SqlStore:
         """Lists reproductions, newest first."""
         with self._database.reading() as connection:
             return reproductions.list_reproductions(connection, project, run_id, state, limit, token)
+
+    def verdicts(self, runs: Sequence[RunKey]) -> list[VerdictRecord]:
+        """What reproductions said of these runs, newest first."""
+        with self._database.reading() as connection:
+            return reproductions.verdicts(connection, runs)
 
     def unsettled_reproductions(self) -> list[ReproductionRecord]:
         """Reproductions that a starting service must take up."""

@@ -132,6 +132,7 @@ reproductions = Table(
     Column("losses", BigInteger, nullable=False),
     Column("settled", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("verdict", LargeBinary),
     UniqueConstraint("id", name="reproductions_key"),
     Index("reproductions_by_project", "project", "number"),
     Index("reproductions_by_run", "run_id", "number"),

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("losses", sa.BigInteger, nullable=False),
         sa.Column("settled", sa.Boolean, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("verdict", sa.LargeBinary),
         sa.UniqueConstraint("id", name="reproductions_key"),
     )
     op.create_index("reproductions_by_project", "reproductions", ["project", "number"])
