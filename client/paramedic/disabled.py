@@ -3,6 +3,7 @@
 from paramedic.run import Run
 from paramedic.settings import Settings
 from paramedic.v1.finding_pb2 import Finding
+from paramedic.v1.telemetry_pb2 import ReproductionEnded
 
 
 class DisabledRun(Run):
@@ -20,6 +21,11 @@ class DisabledRun(Run):
 
     @property
     def findings(self) -> list[Finding]:
+        """Nothing."""
+        return []
+
+    @property
+    def reproductions(self) -> list[ReproductionEnded]:
         """Nothing."""
         return []
 

@@ -19,6 +19,7 @@ from paramedic.findings import Findings
 from paramedic.kept import warn_of_kept
 from paramedic.names import table_problem
 from paramedic.outbox import Outbox
+from paramedic.reproductions import Reproductions
 from paramedic.rows import checked_columns
 from paramedic.sender import Sender
 from paramedic.settings import Mode, Settings
@@ -30,6 +31,7 @@ from paramedic.v1.telemetry_pb2 import (
     EpochEnded,
     FinishRun,
     RegisterRun,
+    ReproductionEnded,
     RunEvent,
     TrainingBegan,
     TrainingEnded,
@@ -65,6 +67,7 @@ class Run:
         self._reported: tuple[int, str, str] | None = None
         self._drops = Drops(settings.label)
         self._findings = Findings(settings.label, settings.stop_on)
+        self._reproductions = Reproductions(settings.label)
         inbox: SimpleQueue[Arrival] = SimpleQueue()
         self._buffer = RowBuffer(self._drops, lambda: _wake(inbox))
         register = RegisterRun(run=settings.identity, name=settings.name, client_version=VERSION)
@@ -79,6 +82,7 @@ class Run:
                 inbox,
                 self._drops,
                 self._findings.add,
+                self._reproductions.add,
                 self._buffer.refuse_norms,
                 settings.label,
             )
@@ -112,6 +116,11 @@ class Run:
     def findings(self) -> list[Finding]:
         """The latest version of every finding of this run that the service sent."""
         return self._findings.latest()
+
+    @property
+    def reproductions(self) -> list[ReproductionEnded]:
+        """Reproductions of this run that ended while it ran, with their verdicts."""
+        return self._reproductions.ended()
 
     @property
     def should_stop(self) -> bool:
@@ -284,7 +293,12 @@ class Run:
 
     def fork_locks(self) -> tuple[lifecycle.Lock, ...]:
         """Returns what must be held across a fork."""
-        locks: tuple[lifecycle.Lock, ...] = (self._buffer.lock, self._drops.lock, self._findings.lock)
+        locks: tuple[lifecycle.Lock, ...] = (
+            self._buffer.lock,
+            self._drops.lock,
+            self._findings.lock,
+            self._reproductions.lock,
+        )
         return locks if self._uplink is None else (*locks, self._uplink.guard)
 
     def become_inert(self) -> None:

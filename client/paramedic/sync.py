@@ -112,7 +112,7 @@ def _deliver(directory: Path, endpoint: Endpoint, on_progress: Callable[[RunSync
     outbox = Outbox(drops, directory, registration)
     outbox.adopt(spool)
     inbox: SimpleQueue[Arrival] = SimpleQueue()
-    uplink = Uplink(endpoint, registration, outbox, inbox, drops, lambda _: None, lambda: None, run)
+    uplink = Uplink(endpoint, registration, outbox, inbox, drops, lambda _: None, lambda _: None, lambda: None, run)
 
     def report(error: str | None) -> RunSync:
         corrupt = drops.totals().get("corrupt_spool", 0)

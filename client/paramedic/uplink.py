@@ -21,6 +21,7 @@ from paramedic.v1.telemetry_pb2 import (
     Acknowledged,
     Registered,
     Rejected,
+    ReproductionEnded,
     StreamTelemetryRequest,
     StreamTelemetryResponse,
     Throttle,
@@ -64,6 +65,7 @@ class Uplink:
         inbox: SimpleQueue[Arrival],
         drops: Drops,
         on_finding: Callable[[Finding], None],
+        on_reproduction: Callable[[ReproductionEnded], None],
         on_table_refused: Callable[[], None],
         label: str,
     ) -> None:
@@ -76,6 +78,7 @@ class Uplink:
             inbox: Where arrivals are put; its owner may put None, to be woken.
             drops: Where rejections are counted.
             on_finding: Takes every finding that arrives.
+            on_reproduction: Takes every reproduction of the run that ended.
             on_table_refused: Called when the service refuses the tensor table.
             label: Names the run in log lines.
         """
@@ -90,6 +93,7 @@ class Uplink:
         self._outbox = outbox
         self._drops = drops
         self._on_finding = on_finding
+        self._on_reproduction = on_reproduction
         self._on_table_refused = on_table_refused
         self._label = label
         self._stream: Stream | None = None
@@ -219,6 +223,8 @@ class Uplink:
                 self._on_finding(response.finding)
             case "throttle":
                 self._on_throttle(response.throttle)
+            case "reproduction":
+                self._on_reproduction(response.reproduction)
             case _:  # of a newer service
                 pass
 

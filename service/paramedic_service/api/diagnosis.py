@@ -36,6 +36,7 @@ from paramedic_service.ingest.identity_validation import validate_identity
 from paramedic_service.ingest.incident_messages import incidents_from_record, incidents_to_messages
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.refusal import MAX_COUNT
+from paramedic_service.ingest.reproduced import link, reproduced
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.ingest.subscriptions import FindingChange
 from paramedic_service.ingest.translation import finding_to_message, identity_to_message, rule_to_message
@@ -131,11 +132,14 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
                     limit=limit,
                     token=request.page_token or None,
                 )
-            listed = (incident for record in page.items for incident in self._incidents(record))
-            return ListIncidentsResponse(
-                incidents=[incident for incident in listed if incident.open or not request.open_only],
-                next_page_token=page.next_token or "",
-            )
+            said = await asyncio.to_thread(reproduced, self._store, [record.run for record in page.items])
+            response = ListIncidentsResponse(next_page_token=page.next_token or "")
+            for record in page.items:
+                for incident in self._incidents(record):
+                    if incident.open or not request.open_only:
+                        link(incident, said.get(record.run, ()))
+                        response.incidents.append(incident)
+            return response
 
     async def ListRules(self, request: ListRulesRequest, context: Context) -> ListRulesResponse:
         """Tells the catalogue of rules."""

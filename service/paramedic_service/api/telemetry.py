@@ -13,7 +13,7 @@ from paramedic_service.ingest.errors import NotRegisteredError, StoppingError
 from paramedic_service.ingest.identity_validation import validate_identity, validate_run_name
 from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.service import IngestService
-from paramedic_service.ingest.session import Acknowledged, Answer, Rejected, Session, Throttled
+from paramedic_service.ingest.session import Acknowledged, Answer, Rejected, Reproduced, Session, Throttled
 from paramedic_service.ingest.translation import finding_to_message
 from paramedic_service.ingest.validation import parse, peek_sequence
 from paramedic_service.instruments import Instruments
@@ -113,6 +113,9 @@ def _translate(answer: Answer) -> StreamTelemetryResponse:
         case Throttled(pause, reason):
             response.throttle.pause = pause
             response.throttle.reason = reason
+        case Reproduced(incident, link):
+            response.reproduction.incident = incident
+            response.reproduction.reproduction.CopyFrom(link)
         case change:
             response.finding.CopyFrom(finding_to_message(change.run, change.finding))
     return response

@@ -24,9 +24,10 @@ from paramedic_service.ingest.errors import (
 from paramedic_service.ingest.judge import Judge
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.refusal import InvalidRequestError
+from paramedic_service.ingest.reproduced import reproduced
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.runs import ActiveRuns
-from paramedic_service.ingest.session import Acknowledged, ActiveRun, Promise, Rejected, Session, Throttled
+from paramedic_service.ingest.session import Acknowledged, ActiveRun, Promise, Rejected, Reproduced, Session, Throttled
 from paramedic_service.ingest.subscriptions import FindingChange, Subscription, Subscriptions
 from paramedic_service.ingest.validation import parse, peek_sequence, validate
 from paramedic_service.ingest.watchdog import silence
@@ -164,6 +165,8 @@ class IngestService:
         for finding in run.live.open_findings:
             # Told again, because the client may have been away when they opened.
             session.tell(FindingChange(key, finding))
+        if session.resume_point:  # a run that reported nothing yet cannot have been reproduced
+            await self._tell_again(session)
         return session
 
     async def take(self, session: Session, body: bytes) -> None:
@@ -199,6 +202,12 @@ class IngestService:
         self._instruments.streams.set(len(self._sessions))
         if session.run.session is session:
             session.run.session = None
+
+    def tell(self, key: RunKey, news: Reproduced) -> None:
+        """Tells the stream of a run, if it has one now; one that is opened later is told as it opens."""
+        run = self._runs.get(key)
+        if run is not None and run.session is not None:
+            run.session.tell(news)
 
     def watch(self, wanted: Callable[[FindingChange], bool]) -> AbstractContextManager[Subscription]:
         """Watches findings from now on until the context ends.
@@ -253,6 +262,17 @@ class IngestService:
                 await self.tick()
             except Exception:
                 _log.exception("a periodic task failed, trying again")
+
+    async def _tell_again(self, session: Session) -> None:
+        """Tells a stream what reproductions said, because the client may have been away when they ended."""
+        key = session.run.live.key
+        try:
+            said = await asyncio.to_thread(reproduced, self._store, [key])
+        except StoreError as error:  # the stream is worth more than this
+            _log.warning("reproductions of a run cannot be read", run=str(key), error=str(error))
+            return
+        for each in reversed(said.get(key, [])):
+            session.tell(each)
 
     def _accept(self, run: ActiveRun, promise: Promise) -> None:
         run.accept(promise)

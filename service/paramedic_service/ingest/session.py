@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from paramedic.v1.verdict_pb2 import ReproductionLink
 from paramedic_service.ingest.entries import Entry
 from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
@@ -45,7 +46,20 @@ class Throttled:
     reason: str
 
 
-Answer = Acknowledged | Rejected | Throttled | FindingChange
+@dataclass(frozen=True, slots=True)
+class Reproduced:
+    """A reproduction of the run ended with a verdict.
+
+    Attributes:
+        incident: Id of the incident that it is of.
+        link: Which reproduction, and what it said.
+    """
+
+    incident: str
+    link: ReproductionLink
+
+
+Answer = Acknowledged | Rejected | Throttled | FindingChange | Reproduced
 
 
 @dataclass(eq=False, slots=True)
@@ -127,7 +141,7 @@ class Session:
     def __init__(self, run: "ActiveRun") -> None:
         self.run = run
         self.resume_point = 0
-        self._urgent: deque[FindingChange | Throttled] = deque()
+        self._urgent: deque[FindingChange | Throttled | Reproduced] = deque()
         self._ordered: deque[Promise | Rejected | Acknowledged] = deque()
         self._in_flight = 0
         self._settled = 0
@@ -168,7 +182,7 @@ class Session:
         self._ordered.append(answer)
         self._changed.set()
 
-    def tell(self, news: FindingChange | Throttled) -> None:
+    def tell(self, news: FindingChange | Throttled | Reproduced) -> None:
         """Sends something that answers no entry."""
         self._urgent.append(news)
         self._changed.set()
