@@ -19,7 +19,8 @@ class Samples:
     """Arrays with one row a sample, in the order of the profile's inputs and targets.
 
     Attributes:
-        inputs: To train on, [samples, ...] each. Of dtype object where the profile says so: sequences of unequal length.
+        inputs: To train on, [samples, ...] each. Of dtype object where the profile says so: sequences that differ
+            in length.
         targets: Likewise, encoded as the profile says.
         held_inputs: Never trained on, and without missing values: what the final error is measured with.
         held_targets: Likewise.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from paramedic_service.reproduction.data.labels import class_indices
 from paramedic_service.reproduction.data.samples import Array, Floats
 
 
@@ -12,4 +13,10 @@ def class_weights(targets: Array) -> Floats:
         targets: Class indices [samples] or [samples, 1], or one column a class [samples, classes]. Labels a time step,
             several labels a sample and real numbers have no classes to balance: all weights are 1.
     """
-    return np.ones(len(targets))
+    indices = class_indices(targets)
+    if indices is None or indices.size != len(targets):
+        return np.ones(len(targets))
+    flat = indices.reshape(-1)
+    counts = np.bincount(flat)
+    weights: Floats = len(flat) / (np.count_nonzero(counts) * counts[flat])
+    return weights
