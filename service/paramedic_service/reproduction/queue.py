@@ -171,10 +171,10 @@ class Queue:
                 message.verdict.CopyFrom(await asyncio.to_thread(self._steps.judge, message))
         except WorkerLostError as error:
             if live.stop is None:
-                await self._lost(live, str(error))
+                await self._lost(live, str(error), error.log)
                 return
         except JobError as error:
-            message.error = str(error)
+            message.error = _with_log(str(error), error.log)
         except Exception as error:
             _log.exception("a reproduction failed by a defect of the service", reproduction=message.id)
             message.error = f"the service failed on it ({type(error).__name__}: {error}); its log says where"
@@ -212,17 +212,18 @@ class Queue:
         finally:
             live.training = None
 
-    async def _lost(self, live: LiveReproduction, why: str) -> None:
+    async def _lost(self, live: LiveReproduction, why: str, log: str = "") -> None:
         """What ran a reproduction died: it runs once more, or fails."""
         live.losses += 1
         if live.losses > MOST_LOSSES:
-            live.message.error = (
-                f"what ran it died {live.losses} times, and it is not tried again. The last time, {why}. Reproduce it"
-                " with fewer arms or samples, or see the service's log for what killed it"
+            live.message.error = _with_log(
+                f"what ran it died {live.losses} times, and it is not tried again; the last time, {why}; reproduce it"
+                " with fewer arms, samples or steps, or find in the logs of the service and its machine what killed it",
+                log,
             )
             await self._end(live, ReproductionState.FAILED)
             return
-        _log.warning("what ran a reproduction died, it runs again", reproduction=live.message.id, reason=why)
+        _log.warning("what ran a reproduction died, it runs again", reproduction=live.message.id, reason=why, log=log)
         await self._requeue(live)
 
     async def _requeue(self, live: LiveReproduction) -> None:
@@ -294,3 +295,7 @@ class Queue:
             if found != record:
                 raise RuntimeError(f"reproduction {record.id} was {was.name} here, and another in the store: {found}")
             return
+
+
+def _with_log(error: str, log: str) -> str:
+    return f"{error}\nThe end of its log:\n{log}" if log else error

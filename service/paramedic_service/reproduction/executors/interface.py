@@ -6,7 +6,15 @@ from paramedic_service.reproduction.worker.job import Emit, Job
 
 
 class JobError(Exception):
-    """A job did not come to its end; the message says what happened and what to do."""
+    """A job did not come to its end; the message says what happened and what to do.
+
+    Attributes:
+        log: The end of what the job's process printed; empty when that tells nothing.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class JobFailedError(JobError):
@@ -40,7 +48,7 @@ class Executor(Protocol):
     async def run(self, job: Job, emit: Emit) -> None:
         """Runs a job to its end, in a directory that it makes and deletes.
 
-        Cancelling this ends the processes of the job before the cancellation goes on; bounds on the job's time are
+        Cancelling this ends the processes of the job before the cancellation goes on; the bound on the job's time is
         kept that way. Bounds on memory and disk are the executor's to keep.
 
         Args:

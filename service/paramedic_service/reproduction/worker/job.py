@@ -60,7 +60,7 @@ class Job:
 
 
 Emit = Callable[[WatchReproductionResponse], None]
-"""Takes what changed: `progress`; `training` when one ended, with its curves; `reproduction` with its `device` alone."""
+"""Takes `progress`; a `training` that ended, with its curves; a `reproduction` with its `device` and nothing else."""
 
 Run = Callable[[Job, Emit], None]
 """Trains a job. What it raises ends the job as failed, with the error's words: they tell a person what to do."""
