@@ -68,6 +68,13 @@ def _ragged_waves(generator: Generator) -> Samples:
     return _split(_cut(x, generator.integers(24, 61, len(x))), y, 320)
 
 
+def _unequal_pair(_: Generator) -> Samples:
+    """What the source on LSTM errors fits last: two sequences, of two and of three steps."""
+    x, y = np.empty(2, object), np.array([[0], [1]])
+    x[:] = [[[1, 2], [3, 4]], [[7, 8], [9, 10], [11, 12]]]
+    return Samples((x,), (y,), (x,), (y,))
+
+
 def _imbalanced(generator: Generator) -> Samples:
     """Fifty samples of one class to one of the others; held out are as many of each."""
     x, y = told_apart(generator, 2400)
@@ -119,6 +126,7 @@ SEQUENCE_SETS: dict[str, tuple[str, Callable[[Generator], Samples]]] = {
     "classes-imbalanced": ("Three classes, of which two are rare in training.", _imbalanced),
     "classes-few": ("Three classes that are hard to tell, a hundred samples.", _few),
     "waves-unequal-length": ("Slow and fast sines, as lists of 24 to 60 steps.", _ragged_waves),
+    "two-unequal-sequences": ("The LSTM source's two sequences, of two and of three steps.", _unequal_pair),
     **{
         f"uniform-{word}-classes-at-random": (
             f"The LSTM source's data: 100 samples, and {word} classes that have nothing to do with them.",
