@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 DROP_REASONS = frozenset({"buffer_full", "spool_full", "oversized", "rejected", "disk_error"})
 
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_SLOW = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -103,6 +104,26 @@ class Instruments:
             "Attempts to tell people of an incident: delivered, failed, held_back by the rate limit, given_up.",
             ["outcome"],
             registry=self.registry,
+        )
+
+        self.reproductions = Counter(
+            "paramedic_reproductions",
+            "Reproductions that ended, by state and verdict.",
+            ["state", "verdict"],
+            registry=self.registry,
+        )
+        self.reproduction_seconds = Histogram(
+            "paramedic_reproduction_duration_seconds",
+            "Duration of reproductions that were started, from their last start to their end, by state.",
+            ["state"],
+            buckets=_SLOW,
+            registry=self.registry,
+        )
+        self.reproductions_waiting = Gauge(
+            "paramedic_reproductions_waiting", "Reproductions that wait for a device.", registry=self.registry
+        )
+        self.reproductions_running = Gauge(
+            "paramedic_reproductions_running", "Reproductions that run now.", registry=self.registry
         )
 
     def count_dropped(self, reason: str, rows: int) -> None:

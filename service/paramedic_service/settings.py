@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
 
@@ -92,8 +92,21 @@ class Settings(BaseSettings):
     runbooks_url: str = "deploy/runbooks"
     """Where people read the runbooks; messages link to its pages."""
 
+    auto_reproduce: Annotated[frozenset[str], NoDecode] = frozenset()
+    """Projects, separated by commas, whose critical incidents are reproduced without being asked; `*` for all."""
+
+    auto_reproduce_rate: int = Field(6, ge=1, le=1000)
+    """Reproductions an hour that the service asks for by itself, at most; what is held back is queued later."""
+
     drain_grace: float = Field(10.0, ge=0)
     """How long a stopping service waits for what it has taken in to become durable, seconds."""
+
+    @field_validator("auto_reproduce", mode="before")
+    @classmethod
+    def _projects_are_separated_by_commas(cls, given: object) -> object:
+        if isinstance(given, str):
+            return frozenset(name for name in map(str.strip, given.split(",")) if name)
+        return given
 
     @model_validator(mode="after")
     def _certificate_and_key_come_together(self) -> Self:

@@ -3,8 +3,7 @@
 # ruff: noqa: N802 (names and arguments are gRPC's)
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc
 from paramedic.v1.diagnosis_pb2 import (
@@ -29,6 +28,7 @@ from paramedic.v1.finding_pb2 import RuleStatus
 from paramedic.v1.run_pb2 import Run
 from paramedic.v1.run_pb2 import RunState as RunStateMessage
 from paramedic_service.api.calls import Context, answered
+from paramedic_service.api.paging import page_size, what_the_caller_got_wrong
 from paramedic_service.api.series import Selection, read_series
 from paramedic_service.ingest.block_validation import TENSOR_SIGNALS
 from paramedic_service.ingest.errors import InvalidArgumentError
@@ -47,7 +47,6 @@ from paramedic_service.store.records import IncidentsRecord, RunRecord, RunState
 
 SERVICE = diagnosis_pb2.DESCRIPTOR.services_by_name["DiagnosisService"].full_name
 
-DEFAULT_PAGE, LARGEST_PAGE = 100, 1000
 DEFAULT_POINTS, FEWEST_POINTS, MOST_POINTS = 1000, 4, 10_000
 MOST_POINTS_A_RESPONSE = 4_000_000  # about 40 MB on the wire
 
@@ -69,9 +68,9 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
     async def ListRuns(self, request: ListRunsRequest, context: Context) -> ListRunsResponse:
         """Lists runs, newest first."""
         async with answered("ListRuns", context, self._instruments):
-            limit = _page_size(request.page_size)
+            limit = page_size(request.page_size)
             await self._ingest.publish_to_store()
-            with _what_the_caller_got_wrong():
+            with what_the_caller_got_wrong():
                 page = await asyncio.to_thread(
                     self._store.list_runs,
                     project=request.project if request.HasField("project") else None,
@@ -100,9 +99,9 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
     async def ListFindings(self, request: ListFindingsRequest, context: Context) -> ListFindingsResponse:
         """Lists findings, the latest change first."""
         async with answered("ListFindings", context, self._instruments):
-            limit = _page_size(request.page_size)
+            limit = page_size(request.page_size)
             await self._ingest.publish_to_store()
-            with _what_the_caller_got_wrong():
+            with what_the_caller_got_wrong():
                 page = await asyncio.to_thread(
                     self._store.list_findings,
                     project=request.project if request.HasField("project") else None,
@@ -121,9 +120,9 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
     async def ListIncidents(self, request: ListIncidentsRequest, context: Context) -> ListIncidentsResponse:
         """Lists incidents, those of a run together, the latest change first."""
         async with answered("ListIncidents", context, self._instruments):
-            limit = _page_size(request.page_size)
+            limit = page_size(request.page_size)
             await self._ingest.publish_to_store()
-            with _what_the_caller_got_wrong():
+            with what_the_caller_got_wrong():
                 page = await asyncio.to_thread(
                     self._store.list_incidents,
                     project=request.project if request.HasField("project") else None,
@@ -186,21 +185,6 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
     def _run(self, record: RunRecord) -> Run:
         live = self._ingest.runs.get(record.key)
         return _record_to_message(record) if live is None else _live_to_message(live)
-
-
-@contextmanager
-def _what_the_caller_got_wrong() -> Iterator[None]:
-    """Page tokens and states are judged by whoever reads them; what they refuse is the caller's to mend."""
-    try:
-        yield
-    except ValueError as error:
-        raise InvalidArgumentError(str(error)) from error
-
-
-def _page_size(asked: int) -> int:
-    if asked > LARGEST_PAGE:
-        raise InvalidArgumentError(f"page_size: got {asked}, expected at most {LARGEST_PAGE}")
-    return asked or DEFAULT_PAGE
 
 
 def _selection(request: GetTelemetryRequest, live: LiveRun) -> Selection:

@@ -13,6 +13,9 @@ from paramedic_service.ingest.errors import (
     UnavailableError,
 )
 from paramedic_service.ingest.refusal import InvalidRequestError
+from paramedic_service.reproduction.errors import QueueFullError, ReproductionNotFoundError
+from paramedic_service.reproduction.origin import OriginError, UnknownOriginError
+from paramedic_service.reproduction.plan import SpecError
 from paramedic_service.store.interface import StoreError
 
 _CODES: dict[type[Exception], grpc.StatusCode] = {
@@ -23,6 +26,11 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     TooSlowError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     SupersededError: grpc.StatusCode.ABORTED,
+    SpecError: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownOriginError: grpc.StatusCode.NOT_FOUND,
+    OriginError: grpc.StatusCode.FAILED_PRECONDITION,
+    ReproductionNotFoundError: grpc.StatusCode.NOT_FOUND,
+    QueueFullError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoppingError: grpc.StatusCode.UNAVAILABLE,
     UnavailableError: grpc.StatusCode.UNAVAILABLE,
     StoreError: grpc.StatusCode.UNAVAILABLE,

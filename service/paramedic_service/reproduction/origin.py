@@ -8,7 +8,7 @@ from paramedic.v1.run_pb2 import RunIdentity
 from paramedic_service.incidents.incident import Incident
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.translation import identity_to_message
-from paramedic_service.reproduction.plan import Limits
+from paramedic_service.reproduction.plan import Limits, SpecError
 from paramedic_service.reproduction.remedy_arms import arms_of
 from paramedic_service.rules.catalogue import RULES
 from paramedic_service.rules.finding import Severity
@@ -100,10 +100,10 @@ def from_spec(asked: ReproductionSpec) -> Origin:
     """A reproduction of what somebody wrote down.
 
     Raises:
-        OriginError: It says nothing of what to train.
+        SpecError: It says nothing of what to train.
     """
     if not asked.workload and not asked.HasField("description"):
-        raise OriginError("spec: nothing is named to be trained; give a run, a scenario, or a spec with a description")
+        raise SpecError("spec", "nothing is named to be trained; give a run, a scenario, or a spec with a description")
     spec = ReproductionSpec()
     spec.CopyFrom(asked)
     return Origin(spec)
