@@ -118,6 +118,11 @@ def _take(job: Job, emit: Emit, argument: str) -> None:
     _state["memory"] = os.urandom(MEBIBYTE) * int(argument)  # type: ignore[assignment]
 
 
+def _take_elsewhere(job: Job, emit: Emit, argument: str) -> None:
+    """take_elsewhere=MEBIBYTES: of memory, in a process that this one starts."""
+    subprocess.Popen([sys.executable, "-c", f"x = b'.' * {int(argument) * MEBIBYTE}; import time; time.sleep(600)"])
+
+
 def _write(job: Job, emit: Emit, argument: str) -> None:
     """write=MEBIBYTES: in its directory, a file each."""
     for number in range(int(argument)):

@@ -102,8 +102,9 @@ class LocalExecutor:
         for slot in self._slots:
             await self._discard(slot)
         await asyncio.gather(*self._ending)
-        if self._scratch is not None:
-            await asyncio.to_thread(self._scratch.close)
+        scratch, self._scratch = self._scratch, None
+        if scratch is not None:
+            await asyncio.to_thread(scratch.close)
 
     def _take(self) -> _Slot:
         free = [slot for slot in self._slots if not slot.busy]
