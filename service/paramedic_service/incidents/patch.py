@@ -25,9 +25,9 @@ Paths and the operations they take:
 | `data.inputs` | truncate, pad or window: STEPS |
 | `data.targets` | standardise: true; encode: ENCODING |
 
-`truncate` cuts what comes behind STEPS. `pad` puts zeros behind shorter sequences besides. `window` takes a window of
-STEPS from each sequence, the first from one, the second from the next and so on. `reshape` gives every sample other
-axes.
+`truncate` cuts what comes behind STEPS. `pad` puts zeros behind shorter sequences besides. `window` cuts sequences into
+windows of STEPS, each a sample with the target of its sequence; shorter sequences, and what is left over, are dropped.
+`reshape` gives every sample other axes.
 
 FIELD is one of the description's own, or a setting that the framework reports ("kernel_initializer", "rate").
 `multiply` leaves whole numbers whole and at least 1. With `*`, layers that lack the field, or hold none of the replaced

@@ -26,8 +26,11 @@ def change(description: Description, field: str, word: str, argument: Any) -> De
             data = dataclasses.replace(data, inputs=tuple(inputs))
         case "inputs", "truncate", int(steps) if steps > 0 and not isinstance(steps, bool):
             data = dataclasses.replace(data, inputs=tuple(_truncated(each, steps) for each in data.inputs))
-        case "inputs", "pad" | "window", int(steps) if steps > 0 and not isinstance(steps, bool):
+        case "inputs", "pad", int(steps) if steps > 0 and not isinstance(steps, bool):
             data = dataclasses.replace(data, inputs=tuple(_of_length(each, steps) for each in data.inputs))
+        case "inputs", "window", int(steps) if steps > 0 and not isinstance(steps, bool):
+            inputs = (_of_length(each, steps) for each in data.inputs)
+            data = dataclasses.replace(data, inputs=tuple(inputs), samples=None)  # a long sequence makes several
         case "inputs", "reshape", [*sizes] if sizes and all(_is_size(size) for size in sizes):
             inputs = (_reshaped(each, tuple(sizes)) for each in data.inputs)
             data = dataclasses.replace(data, inputs=tuple(inputs))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paramedic_service.reproduction.data import examples
+from paramedic_service.reproduction.data import examples, faulty_examples
 from paramedic_service.reproduction.data.examples import Generator, Pair
 from paramedic_service.reproduction.data.labels import class_indices, one_hot
 from paramedic_service.reproduction.data.samples import Array, DataError, Samples
@@ -63,10 +63,10 @@ BUNDLED: Mapping[str, Bundled] = {
         "442 patients, 10 measurements; how far the disease went, 25 to 346.", _real("load_diabetes", scaled=False)
     ),
     "random-two-classes": Bundled(
-        "100 random sequences [20, 10], two classes at random.", partial(examples.random_labels, 2)
+        "100 random sequences [20, 10] to train on, two classes at random.", partial(examples.random_labels, 2)
     ),
     "random-three-classes": Bundled(
-        "100 random sequences [20, 10], three classes at random.", partial(examples.random_labels, 3)
+        "100 random sequences [20, 10] to train on, three classes at random.", partial(examples.random_labels, 3)
     ),
     "adding": Bundled("Sequences of numbers, two of which are marked; their sum is wanted.", examples.adding, 40),
     "lag": Bundled("One of four symbols comes first and has to be told after noise.", examples.lag, 20),
@@ -76,6 +76,27 @@ BUNDLED: Mapping[str, Bundled] = {
         "Sequences of eight features; which of the first three is the largest on average.", examples.largest, 10
     ),
     "noisy-sine": Bundled("Noisy sines of random phase and pace; the next value is wanted.", examples.noisy_sine, 24),
+    "largest-in-raw-units": Bundled(
+        "The same in units from hundredths to thousands, off centre.", faulty_examples.in_raw_units, 10
+    ),
+    "largest-flat": Bundled("The same without an axis of time: 80 features.", faulty_examples.flat),
+    "largest-narrow": Bundled("The same with five features.", faulty_examples.narrow, 10),
+    "largest-from-one": Bundled("The same with classes numbered from 1.", faulty_examples.from_one, 10),
+    "largest-imbalanced": Bundled(
+        "The same with thirty samples of one class to one of the others.", faulty_examples.imbalanced, 10
+    ),
+    "largest-few": Bundled("The same with a hundred samples and unreliable labels.", faulty_examples.few, 10),
+    "largest-of-unequal-length": Bundled("The same as lists of 6 to 10 steps.", faulty_examples.of_unequal_length),
+    "waves-of-unequal-length": Bundled(
+        "Slow and fast sines, as lists of 24 to 60 steps.", faulty_examples.waves_of_unequal_length
+    ),
+    "unequal-pair": Bundled("Two sequences, of two steps and of three.", faulty_examples.unequal_pair),
+    "uniform-two-classes": Bundled(
+        "Random sequences [20, 10], two classes told by the last step.", partial(faulty_examples.uniform, 2)
+    ),
+    "uniform-three-classes": Bundled(
+        "Random sequences [20, 10], three classes told by the last step.", partial(faulty_examples.uniform, 3)
+    ),
 }
 """By name."""
 
@@ -108,6 +129,7 @@ def bundled(name: str, description: Description, generator: Generator, limits: L
         targets = _as_described(targets, data.targets[0])
     order = generator.permutation(len(inputs))
     held, train = np.split(order, [round(_HELD * len(inputs))])
+    held = held if len(held) else train  # too few to spare any
     return Samples((inputs[train],), (targets[train],), (inputs[held],), (targets[held],))
 
 

@@ -36,6 +36,11 @@ class Layout:
         return self.axes if self.kind == "tokens" else self.axes[:-1]
 
     @property
+    def narrow(self) -> bool:
+        """Whether it is a sequence of so few numbers a step that only their course over time says anything."""
+        return self.kind == "sequence" and self.channels <= 2
+
+    @property
     def channels(self) -> int:
         """Values at a position."""
         return 1 if self.kind == "tokens" else self.axes[-1]

@@ -80,17 +80,13 @@ def envelopes(layout: Layout, factors: int, generator: np.random.Generator) -> F
     if layout.kind == "image":
         return np.stack([_patch(layout.positions, factor, factors, generator) for factor in range(factors)])
     steps = math.prod(layout.positions)
-    shown = np.zeros((factors, steps))
-    stretches = max(1, factors // 2)
-    for factor in range(factors):
-        if factor % 2 and steps > 1:
-            stretch = factor // 2
-            shown[factor, steps * stretch // stretches : max(1, steps * (stretch + 1) // stretches)] = 1.0
-        elif layout.channels == 1 and layout.kind == "sequence":
-            # One channel cannot tell two constant factors apart; rhythms can be told.
-            shown[factor] = math.sqrt(0.5) * np.cos(math.pi * (factor // 2) * (np.arange(steps) + 0.5) / steps)
-        else:
-            shown[factor] = math.sqrt(0.5)
+    # One or two channels cannot tell a factor that always shows from one that shows for a while.
+    throughout = 0 if layout.narrow else (factors + 1) // 2
+    shown = np.full((factors, steps), math.sqrt(0.5))
+    stretches = factors - throughout
+    for stretch in range(stretches):
+        at = np.arange(steps) * stretches // steps
+        shown[throughout + stretch] = at == stretch
     return shown
 
 

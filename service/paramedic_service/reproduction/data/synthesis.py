@@ -27,6 +27,7 @@ MOST_VALUES = 32_000_000
 _HELD = 0.25
 _LEAST_HELD, _MOST_HELD = 128, 2_048
 _LEAST_FACTORS, _MOST_FACTORS = 4, 8
+_COURSES = 2
 _SAME = 1e-3
 
 
@@ -176,7 +177,10 @@ def _counts(data: Data, samples: int, values: int, limits: Limits) -> tuple[int,
 def _factors(layouts: list[Layout], targets: list[Target], *, everywhere: bool) -> int:
     """How many factors there are: not more than the inputs can show, at each position where each has a target."""
     shown = [
-        layout.channels if everywhere and layout.kind != "tokens" else math.prod(layout.axes) for layout in layouts
+        layout.channels
+        if everywhere and layout.kind != "tokens"
+        else min(_COURSES if layout.narrow else _MOST_FACTORS, math.prod(layout.axes))
+        for layout in layouts
     ]
     classes = max(len(target.classes) for target in targets)
-    return max(1, min(_MOST_FACTORS, *shown, max(_LEAST_FACTORS, classes)))
+    return max(1, min(*shown, max(_LEAST_FACTORS, classes)))

@@ -24,7 +24,7 @@ LESS_DROPOUT, NO_DROPOUT, BEHIND = "less dropout", "no dropout on the output", "
 _DEPTH = 7
 
 
-def _classifier(layers: Sequence[LayerConfig], samples: int = 640, *, validated: bool = False) -> RunDescription:
+def _classifier(layers: Sequence[LayerConfig], samples: int = 1200, *, validated: bool = False) -> RunDescription:
     return description(
         (10, 8),
         layers,
@@ -47,7 +47,7 @@ def _too_deep() -> ReproductionSpec:
     return spec(
         "An LSTM and seven sigmoid layers",
         _classifier([_lstm(), *hidden, output(3, "softmax")]),
-        "classes",
+        "largest",
         arm(SHALLOWER, "Use one hidden layer.", {f"model.layers[{name}]": {"remove": True} for name in names[1:]}),
         arm(
             NORMALISED,
@@ -65,13 +65,13 @@ def _too_deep() -> ReproductionSpec:
 def _too_narrow() -> ReproductionSpec:
     known = _classifier([recurrent("SimpleRNN", 1), output(3, "softmax")])
     wider = arm(WIDER, "Use 16 units.", {"model.layers[rnn].units": {"set": 16}})
-    return spec("A recurrent layer of one unit", known, "classes", wider)
+    return spec("A recurrent layer of one unit", known, "largest", wider)
 
 
 def _too_few_units() -> ReproductionSpec:
     known = _classifier([_lstm(1), output(3, "softmax")])
     wider = arm(WIDER, "Use 16 units.", {"model.layers[lstm].units": {"set": 16}})
-    return spec("An LSTM of one unit", known, "classes", wider)
+    return spec("An LSTM of one unit", known, "largest", wider)
 
 
 def _too_many_units() -> ReproductionSpec:
@@ -79,7 +79,7 @@ def _too_many_units() -> ReproductionSpec:
     return spec(
         "A thousand parameters a sample",
         known,
-        "classes-few",
+        "largest-few",
         arm(NARROWER, "Use 8 units.", {"model.layers[lstm].units": {"set": 8}}),
         arm(
             DROPPED,
@@ -93,13 +93,13 @@ def _too_many_units() -> ReproductionSpec:
 def _strong_dropout() -> ReproductionSpec:
     known = _classifier([_lstm(), layer("Dropout", name="dropout", rate=0.95), output(3, "softmax")])
     less = arm(LESS_DROPOUT, "Drop a tenth.", {"model.layers[dropout].rate": {"set": 0.1}})
-    return spec("Dropout that leaves one value in twenty", known, "classes", less)
+    return spec("Dropout that leaves one value in twenty", known, "largest", less)
 
 
 def _dropout_on_output() -> ReproductionSpec:
     known = _classifier([_lstm(), output(3, "softmax"), layer("Dropout", name="dropout", rate=0.4)])
     without = arm(NO_DROPOUT, "Remove dropout behind the output.", {"model.layers[dropout]": {"remove": True}})
-    return spec("Dropout of the probabilities", known, "classes", without)
+    return spec("Dropout of the probabilities", known, "largest", without)
 
 
 def _dropout_before_normalisation() -> ReproductionSpec:
@@ -110,7 +110,7 @@ def _dropout_before_normalisation() -> ReproductionSpec:
         output(3, "softmax"),
     ]
     without = arm(BEHIND, "Remove dropout in front of normalisation.", {"model.layers[dropout]": {"remove": True}})
-    return spec("Dropout in front of batch normalisation", _classifier(layers), "classes", without)
+    return spec("Dropout in front of batch normalisation", _classifier(layers), "largest", without)
 
 
 SCENARIOS = (

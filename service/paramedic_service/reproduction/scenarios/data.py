@@ -39,7 +39,7 @@ def _unequal_pair() -> ReproductionSpec:
     return spec(
         "Two sequences of unequal length, as the source has them",
         known,
-        "two-unequal-sequences",
+        "unequal-pair",
         arm(PADDED, "Pad sequences to three steps.", {"data.inputs": {"pad": 3}}),
         arm(
             TRUNCATED,
@@ -54,8 +54,8 @@ def _unequal_pair() -> ReproductionSpec:
 def _unequal_lengths() -> ReproductionSpec:
     return spec(
         "Sequences of 6 to 10 steps",
-        _classifier((10, 8), numbers(-1, 8), (213, 213, 214)),
-        "classes-unequal-length",
+        _classifier((10, 8), numbers(-1, 8), (400, 400, 400)),
+        "largest-of-unequal-length",
         arm(PADDED, "Pad sequences to ten steps.", {"data.inputs": {"pad": 10}}),
         arm(
             TRUNCATED,
@@ -70,7 +70,7 @@ def _unequal_series() -> ReproductionSpec:
     return spec(
         "Time series of 24 to 60 steps",
         _classifier((24, 1), numbers(-1, 1), (160, 160)),
-        "waves-unequal-length",
+        "waves-of-unequal-length",
         arm(WINDOWED, "Cut series into windows of 24 steps.", {"data.inputs": {"window": 24}}),
         arm(TRUNCATED, "Truncate series to 24 steps.", {"data.inputs": {"truncate": 24}}),
         arm(
@@ -86,33 +86,33 @@ def _no_feature_axis() -> ReproductionSpec:
     layers = [recurrent("LSTM", 16, "lstm"), output()]
     known = description((10, 1), layers, SQUARED, optimizer("adam", 0.01), targets(1), given=numbers(10))
     reshaped = arm(FEATURE_AXIS, "Reshape to (samples, 10, 1).", {"data.inputs": {"reshape": [10, 1]}})
-    return spec("Samples without an axis of features", known, "sum-10-flat", reshaped, rules=RAISED)
+    return spec("Samples without an axis of features", known, "sum", reshaped, rules=RAISED)
 
 
 def _no_time_axis() -> ReproductionSpec:
-    known = _classifier((10, 8), numbers(80), (213, 213, 214))
+    known = _classifier((10, 8), numbers(80), (400, 400, 400))
     reshaped = arm(TIME_AXIS, "Reshape to (samples, 10, 8).", {"data.inputs": {"reshape": [10, 8]}})
-    return spec("Samples without an axis of time", known, "classes-flat", reshaped, rules=RAISED)
+    return spec("Samples without an axis of time", known, "largest-flat", reshaped, rules=RAISED)
 
 
 def _other_width() -> ReproductionSpec:
-    known = _classifier((10, 8), numbers(10, 5), (213, 213, 214))
+    known = _classifier((10, 8), numbers(10, 5), (400, 400, 400))
     other = arm(OTHER_WIDTH, "Declare what is there: Input((10, 5)).", {"model.input": {"set": {"shape": [10, 5]}}})
-    return spec("Five features for a model of eight", known, "classes-five-features", other, rules=RAISED)
+    return spec("Five features for a model of eight", known, "largest-narrow", other, rules=RAISED)
 
 
 def _raw_units() -> ReproductionSpec:
-    known = _classifier((10, 8), numbers(10, 8), (213, 213, 214))
+    known = _classifier((10, 8), numbers(10, 8), (400, 400, 400))
     standardised = arm(STANDARDISED, "Standardise every feature.", {"data.inputs": {"standardise": True}})
-    return spec("Features from hundredths to thousands", known, "classes-raw-units", standardised)
+    return spec("Features from hundredths to thousands", known, "largest-in-raw-units", standardised)
 
 
 def _imbalance() -> ReproductionSpec:
-    known = _classifier((10, 8), numbers(10, 8), (800, 24, 24))
+    known = _classifier((10, 8), numbers(10, 8), (1200, 80, 80))
     balanced = arm(
         BALANCED, "Weight classes by the inverse of their frequency.", {"training.class_weights": {"set": "balanced"}}
     )
-    return spec("Fifty samples of one class to one of the others", known, "classes-imbalanced", balanced)
+    return spec("Thirty samples of one class to one of the others", known, "largest-imbalanced", balanced)
 
 
 SCENARIOS = (
@@ -167,7 +167,7 @@ SCENARIOS = (
     ),
     Scenario(
         "class-imbalance",
-        "Fifty samples of one class to one of the others; balanced class weights should help.",
+        "Thirty samples of one class to one of the others; balanced class weights should help.",
         "Imbalanced data sets bias learning, and the loss misleads.",
         _imbalance,
         expected=fixed_by(BALANCED),

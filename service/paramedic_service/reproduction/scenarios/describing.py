@@ -103,7 +103,7 @@ def description(
     target: ArrayProfile,
     *,
     given: ArrayProfile | None = None,
-    samples: int = 640,
+    samples: int = 1200,
     batch_size: int = 32,
     metrics: Sequence[str] = (),
     validated: bool = False,

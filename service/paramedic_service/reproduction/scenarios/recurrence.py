@@ -56,12 +56,12 @@ def _recalling(steps: int, kind: str, trained_by: Any = None, **values: Any) -> 
 def _plain(steps: int) -> ReproductionSpec:
     known = _recalling(steps, "SimpleRNN", recurrent_initializer=_SMALL)
     title = f"A plain recurrent layer that is to remember over {steps} steps"
-    return spec(title, known, f"recall-{steps}", *_GATES, _ORTHOGONAL, rules=LOST)
+    return spec(title, known, "recall", *_GATES, _ORTHOGONAL, rules=LOST)
 
 
 def _long_lstm() -> ReproductionSpec:
     shorter = arm(SHORTER, "Cut sequences to 30 steps.", {"data.inputs": {"truncate": 30}})
-    return spec("An LSTM over 200 steps", _recalling(200, "LSTM"), "recall-200", shorter, rules=LOST)
+    return spec("An LSTM over 200 steps", _recalling(200, "LSTM"), "recall", shorter, rules=LOST)
 
 
 def _closed_lstm() -> ReproductionSpec:
@@ -73,7 +73,7 @@ def _closed_lstm() -> ReproductionSpec:
     return spec(
         "An LSTM whose gates begin nearly closed",
         known,
-        "recall-50",
+        "recall",
         arm(OPEN_GATES, "Begin with biases of 0, and of 1 in the forget gate.", gates),
         rules=LOST,
     )
@@ -81,7 +81,7 @@ def _closed_lstm() -> ReproductionSpec:
 
 def _exploding(kind_of: dict[str, Any], *remedies: Arm) -> ReproductionSpec:
     known = _recalling(30, "SimpleRNN", optimizer("sgd", 0.01), **kind_of)
-    return spec("A plain recurrent layer whose gradients grow", known, "recall-30", *remedies, rules=GROWN)
+    return spec("A plain recurrent layer whose gradients grow", known, "recall", *remedies, rules=GROWN)
 
 
 def _relu() -> ReproductionSpec:

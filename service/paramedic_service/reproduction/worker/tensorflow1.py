@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from paramedic_service.reproduction.data.sequence_tasks import TASKS, Arrays
+from paramedic_service.reproduction.data.examples import Pair, recall, summed
 from paramedic_service.reproduction.workloads import Recorder
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
@@ -47,7 +47,7 @@ class Arguments:
     Attributes:
         cell: "BasicRNNCell", "LSTMCell" or "GRUCell".
         units: Of the cell.
-        task: What there is to learn, a key of `TASKS`.
+        task: What there is to learn, "sum" of all time steps, or "recall" of the first two.
         time_steps: Of a sequence.
         batch_size: Samples a step; every step makes new ones.
         optimizer: "adam", "rmsprop" or "momentum".
@@ -87,7 +87,7 @@ def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorde
     """
     chosen = _read(arguments)
     source = _Source(chosen, seed)
-    seen, held_out = source.draw(SEEN), source.draw(HELD_OUT)
+    seen, (held_x, held_y) = source.draw(SEEN), source.draw(HELD_OUT)
     with tf.Graph().as_default():
         tf1.set_random_seed(seed)
         program = _Program(chosen)
@@ -103,8 +103,8 @@ def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorde
                 )
                 scalars = {"loss": float(loss), "learning_rate": chosen.learning_rate}
                 recorder.log(step, scalars, norms, paths=program.path(session, seen, step))
-            predicted = session.run(program.prediction, {program.x: held_out.x})
-    recorder.score(float(np.mean((predicted - held_out.y) ** 2) / held_out.y.var()))
+            predicted = session.run(program.prediction, {program.x: held_x})
+    recorder.score(float(np.mean((predicted - held_y) ** 2) / held_y.var()))
 
 
 class _Source:
@@ -113,17 +113,25 @@ class _Source:
     def __init__(self, arguments: Arguments, seed: int) -> None:
         self._arguments = arguments
         self._generator = np.random.default_rng(seed)
+        self._x, self._y = self._make()
+        self._used = 0
         self._mean, self._deviation = 0.0, 1.0
         if arguments.standardise:
-            x = self.draw(SEEN).x
-            self._mean, self._deviation = float(x.mean()), float(x.std())
+            self._mean, self._deviation = float(self._x.mean()), float(self._x.std())
 
-    def draw(self, count: int) -> Arrays:
-        """Returns new samples."""
+    def draw(self, count: int) -> Pair:
+        """Returns new samples: inputs float32 [count, time steps, 1] and targets float32 [count, 1]."""
+        if self._used + count > len(self._x):
+            self._x, self._y = self._make()
+            self._used = 0
+        chosen = slice(self._used, self._used + count)
+        self._used += count
+        return (self._x[chosen] - self._mean) / self._deviation, self._y[chosen]
+
+    def _make(self) -> Pair:
         arguments = self._arguments
-        x, y = TASKS[arguments.task](self._generator, count, arguments.time_steps)
-        x = x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset)
-        return Arrays(((x - self._mean) / self._deviation).astype(np.float32), y)
+        x, y = TASKS[arguments.task](self._generator, arguments.time_steps)
+        return x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset), y
 
 
 class _Program:
@@ -145,11 +153,11 @@ class _Program:
             cell, self.x, lambda last: tf.reduce_mean(tf.square(tf.matmul(last, weights) + bias - self.y))
         )
 
-    def path(self, session: Any, data: Arrays, step: int) -> dict[str, tuple[range, npt.ArrayLike]]:
+    def path(self, session: Any, data: Pair, step: int) -> dict[str, tuple[range, npt.ArrayLike]]:
         """The gradient's path through time after a step, where it is due."""
         if step != 1 and step % PATH_EVERY:
             return {}
-        norms = session.run(self._path, {self.x: data.x[:PATH_SAMPLES], self.y: data.y[:PATH_SAMPLES]})
+        norms = session.run(self._path, {self.x: data[0][:PATH_SAMPLES], self.y: data[1][:PATH_SAMPLES]})
         return {description.LAYER: (range(len(norms)), norms)}
 
 
@@ -163,7 +171,7 @@ def _read(arguments: Mapping[str, Any]) -> Arguments:
         name: int(value) if isinstance(value, float) and _whole(name) else value for name, value in arguments.items()
     }
     chosen = Arguments(**given)
-    bounds = {"units": 512, "time_steps": 1000, "batch_size": 10_000}
+    bounds = {"units": 512, "time_steps": 1000, "batch_size": 500}
     for name, most in bounds.items():
         if not 1 <= getattr(chosen, name) <= most:
             raise ValueError(f"{name}: got {getattr(chosen, name)}, expected 1 to {most}")
@@ -199,6 +207,8 @@ def _lstm(units: int, initializer: Any) -> Any:
 def _gru(units: int, initializer: Any) -> Any:
     return tf1.nn.rnn_cell.GRUCell(units, kernel_initializer=initializer)
 
+
+TASKS = {"sum": summed, "recall": recall}
 
 CELLS = {"BasicRNNCell": _basic, "LSTMCell": _lstm, "GRUCell": _gru}
 

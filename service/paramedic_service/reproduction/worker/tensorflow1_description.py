@@ -19,7 +19,7 @@ from paramedic.v1.description_pb2 import (
     Tensor,
     TrainingConfig,
 )
-from paramedic_service.reproduction.data.sequence_tasks import Arrays
+from paramedic_service.reproduction.data.examples import Pair
 
 if TYPE_CHECKING:
     from paramedic_service.reproduction.worker.tensorflow1 import Arguments
@@ -31,7 +31,7 @@ _KINDS = {"BasicRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
 _OPTIMIZERS = {"momentum": "sgd"}
 
 
-def describe(arguments: "Arguments", variables: Sequence[Any], data: Arrays) -> RunDescription:
+def describe(arguments: "Arguments", variables: Sequence[Any], data: Pair) -> RunDescription:
     """Describes what is trained.
 
     Args:
@@ -39,7 +39,7 @@ def describe(arguments: "Arguments", variables: Sequence[Any], data: Arrays) -> 
         variables: In the order in which their norms are reported.
         data: Samples of what it trains on.
     """
-    profile = data_profile(data.x, data.y)
+    profile = data_profile(*data)
     profile.ClearField("samples")  # every step makes new ones
     tensors = [_tensor(variable) for variable in variables]
     return RunDescription(
