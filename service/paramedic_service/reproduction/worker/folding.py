@@ -12,6 +12,7 @@ from paramedic_service.incidents.diagnose import diagnose
 from paramedic_service.ingest.description import read
 from paramedic_service.ingest.translation import finding_to_message
 from paramedic_service.reproduction.worker.curves import Curves
+from paramedic_service.rules.description import Description
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.telemetry import Rows
 from paramedic_service.store.records import RunKey
@@ -23,6 +24,11 @@ MOST_TRACEBACK = 65_536
 """Characters of a traceback."""
 
 _NOBODY = RunKey("", "", 0, 0)
+
+
+def untrained(arm: int, seed: int, why: Exception) -> TrainingOutcome:
+    """What came of a training that could not be tried."""
+    return TrainingOutcome(arm=arm, seed=seed, final_loss=inf, error=str(why))
 
 
 class Folding:
@@ -43,6 +49,10 @@ class Folding:
         """Takes in what became known of the training: a field that is set replaces what was known before."""
         merge(self._known, update)
         self._diagnosis.describe(read(self._known))
+
+    def assume(self, description: Description) -> None:
+        """Takes in what a plan says of a training that has no model to describe."""
+        self._diagnosis.describe(description)
 
     def began(self) -> None:
         """Takes in that the training begins."""

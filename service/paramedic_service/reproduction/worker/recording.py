@@ -1,6 +1,6 @@
 """What a registered workload reports, on its way to the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,13 @@ class WorkloadRecorder:
 
     Args:
         folding: Judges it.
+        advance: Told how many steps were trained since it was told last.
     """
 
-    def __init__(self, folding: Folding) -> None:
+    def __init__(self, folding: Folding, advance: Callable[[int], None]) -> None:
         self._folding = folding
-        self.step = 0
+        self._advance = advance
+        self._step = 0
 
     def describe(self, description: RunDescription) -> None:
         """Tells what is trained and how."""
@@ -40,9 +42,8 @@ class WorkloadRecorder:
         Raises:
             ValueError: The step is smaller than the one before it, or values have the wrong number of axes.
         """
-        if step < self.step:
-            raise ValueError(f"step {step} was reported after step {self.step}: steps never decrease")
-        self.step = step
+        if step < self._step:
+            raise ValueError(f"step {step} was reported after step {self._step}: steps never decrease")
         self._folding.observe(
             Rows(
                 np.array([step], np.int64),
@@ -56,6 +57,8 @@ class WorkloadRecorder:
                 },
             )
         )
+        self._advance(step - self._step)
+        self._step = step
 
     def score(self, error: float) -> None:
         """Tells the error on held-out samples once the training ended."""

@@ -1,0 +1,139 @@
+"""Optimizers as pure functions of what they are given, so that a graph can hold a training from end to end.
+
+All trainable tensors lie behind one another in one vector, so that a step takes a handful of operations however many
+tensors there are. The numbers of an optimizer are inputs of the graph. What Keras's other optimizers do is not done
+element by element; those are asked themselves (see `keras_updates`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+Numbers: TypeAlias = Mapping[str, Any]
+"""Scalars, float32, by the names of the constructor's arguments."""
+
+Slots: TypeAlias = Sequence[Any]
+"""What an optimizer remembers."""
+
+Update: TypeAlias = Callable[[Any, Any, Slots, Any, Any, Numbers, frozenset[str]], tuple[Any, Slots]]
+"""Takes weights and gradient [parameters], slots, learning rate, step from 1, numbers and flags; returns the new
+weights and slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an optimizer updates weights.
+
+    Attributes:
+        update: One step.
+        numbers: Attributes of Keras's optimizer that the update reads.
+        flags: Attributes that choose between ways of updating.
+        slots: What it remembers of every weight: the number each begins with, or the name of that.
+        scalars: What it remembers besides: the number each begins with.
+    """
+
+    update: Update
+    numbers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    slots: tuple[float | str, ...] = ()
+    scalars: tuple[float, ...] = ()
+
+
+def _sgd(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    momentum = numbers["momentum"]
+    velocity = slots[0] * momentum - gradient * rate
+    if "nesterov" in flags:
+        return weights + (velocity * momentum - gradient * rate), (velocity,)
+    return weights + velocity, (velocity,)
+
+
+def _rmsprop(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    velocity, momentum, average = slots
+    rho = numbers["rho"]
+    velocity = rho * velocity + (1 - rho) * tf.square(gradient)
+    denominator = velocity + numbers["epsilon"]
+    if "centered" in flags:
+        average = rho * average + (1 - rho) * gradient
+        denominator -= tf.square(average)
+    momentum = numbers["momentum"] * momentum + rate * gradient / tf.sqrt(denominator)
+    return weights - momentum, (velocity, momentum, average)
+
+
+def _adam(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    mean, square, highest = slots
+    first, second = numbers["beta_1"], numbers["beta_2"]
+    scale = rate * tf.sqrt(1 - tf.pow(second, step)) / (1 - tf.pow(first, step))
+    mean += (gradient - mean) * (1 - first)
+    square += (tf.square(gradient) - square) * (1 - second)
+    used = square
+    if "amsgrad" in flags:
+        used = highest = tf.maximum(highest, square)
+    return weights - mean * scale / (tf.sqrt(used) + numbers["epsilon"]), (mean, square, highest)
+
+
+def _adagrad(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    sums = slots[0] + tf.square(gradient)
+    return weights - rate * gradient / tf.sqrt(sums + numbers["epsilon"]), (sums,)
+
+
+def _adadelta(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    gradients, changes = slots
+    rho, epsilon = numbers["rho"], numbers["epsilon"]
+    gradients = rho * gradients + (1 - rho) * tf.square(gradient)
+    change = -(tf.sqrt(changes + epsilon) * gradient / tf.sqrt(gradients + epsilon))
+    changes = rho * changes + (1 - rho) * tf.square(change)
+    return weights + rate * change, (gradients, changes)
+
+
+def _adamax(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    mean, highest = slots
+    first = numbers["beta_1"]
+    mean += (gradient - mean) * (1 - first)
+    highest = tf.maximum(numbers["beta_2"] * highest, tf.abs(gradient))
+    change = rate * mean / ((1 - tf.pow(first, step)) * (highest + numbers["epsilon"]))
+    return weights - change, (mean, highest)
+
+
+def _nadam(
+    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
+) -> tuple[Any, Slots]:
+    mean, square, product = slots
+    first, second = numbers["beta_1"], numbers["beta_2"]
+    now = first * (1 - 0.5 * tf.pow(0.96, step))
+    ahead = first * (1 - 0.5 * tf.pow(0.96, step + 1))
+    product *= now
+    mean += (gradient - mean) * (1 - first)
+    square += (tf.square(gradient) - square) * (1 - second)
+    expected = ahead * mean / (1 - product * ahead) + (1 - now) * gradient / (1 - product)
+    change = expected * rate / (tf.sqrt(square / (1 - tf.pow(second, step))) + numbers["epsilon"])
+    return weights - change, (mean, square, product)
+
+
+_MOMENTS = ("beta_1", "beta_2", "epsilon")
+_ADAM = Rule(_adam, _MOMENTS, ("amsgrad",), (0.0, 0.0, 0.0))
+
+RULES: Mapping[str, Rule] = {
+    "sgd": Rule(_sgd, ("momentum",), ("nesterov",), (0.0,)),
+    "rmsprop": Rule(_rmsprop, ("rho", "momentum", "epsilon"), ("centered",), (0.0, 0.0, 0.0)),
+    "adam": _ADAM,
+    "adamw": _ADAM,
+    "adagrad": Rule(_adagrad, ("epsilon",), slots=("initial_accumulator_value",)),
+    "adadelta": Rule(_adadelta, ("rho", "epsilon"), slots=(0.0, 0.0)),
+    "adamax": Rule(_adamax, _MOMENTS, slots=(0.0, 0.0)),
+    "nadam": Rule(_nadam, _MOMENTS, slots=(0.0, 0.0), scalars=(1.0,)),
+}
+"""By the name of Keras's class in lower case."""
