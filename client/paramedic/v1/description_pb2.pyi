@@ -207,6 +207,9 @@ class ModelConfig(google.protobuf.message.Message):
     TRAINABLE_PARAMETERS_FIELD_NUMBER: builtins.int
     FROZEN_PARAMETERS_FIELD_NUMBER: builtins.int
     FRAMEWORK_JSON_FIELD_NUMBER: builtins.int
+    OPAQUE_FIELD_NUMBER: builtins.int
+    NODES_FIELD_NUMBER: builtins.int
+    OUTPUTS_FIELD_NUMBER: builtins.int
     name: builtins.str
     @property
     def layers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LayerConfig]:
@@ -217,6 +220,14 @@ class ModelConfig(google.protobuf.message.Message):
     """Elements in frozen tensors."""
     framework_json: builtins.str
     """The framework's own serialisation, JSON. Omitted: the model cannot be serialised."""
+    opaque: builtins.bool
+    """Whether its forward pass is code that neither layers nor nodes tell, as that of a subclassed model."""
+    @property
+    def nodes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___GraphNode]:
+        """Its graph, each node behind those that it reads. Omitted: every layer is called once, on the outputs of its inputs."""
+    @property
+    def outputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of the nodes whose outputs are the model's. Omitted without nodes."""
     def __init__(
         self,
         *,
@@ -225,10 +236,50 @@ class ModelConfig(google.protobuf.message.Message):
         trainable_parameters: builtins.int = ...,
         frozen_parameters: builtins.int = ...,
         framework_json: builtins.str = ...,
+        opaque: builtins.bool = ...,
+        nodes: collections.abc.Iterable[global___GraphNode] | None = ...,
+        outputs: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing_extensions.Literal["framework_json", b"framework_json", "frozen_parameters", b"frozen_parameters", "layers", b"layers", "name", b"name", "trainable_parameters", b"trainable_parameters"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["framework_json", b"framework_json", "frozen_parameters", b"frozen_parameters", "layers", b"layers", "name", b"name", "nodes", b"nodes", "opaque", b"opaque", "outputs", b"outputs", "trainable_parameters", b"trainable_parameters"]) -> None: ...
 
 global___ModelConfig = ModelConfig
+
+@typing_extensions.final
+class GraphNode(google.protobuf.message.Message):
+    """A call of a layer, or of an operation that is no layer."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    LAYER_FIELD_NUMBER: builtins.int
+    OPERATION_FIELD_NUMBER: builtins.int
+    INPUTS_FIELD_NUMBER: builtins.int
+    ARGUMENTS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Unique within the graph; the layer's, where that is called once."""
+    layer: builtins.str
+    """Name of the layer that is called. Omitted: an operation."""
+    operation: builtins.str
+    """Class name of the operation: "Add", "GetItem". Omitted: a layer."""
+    @property
+    def inputs(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of the nodes whose outputs it reads, in the order of its parameters; one that it reads twice stands twice."""
+    @property
+    def arguments(self) -> google.protobuf.struct_pb2.Struct:
+        """Its other arguments by parameter: {"x2": 0.5}, {"axis": 1}; slices as {"slice": [start, stop, step]}."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        layer: builtins.str = ...,
+        operation: builtins.str = ...,
+        inputs: collections.abc.Iterable[builtins.str] | None = ...,
+        arguments: google.protobuf.struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["arguments", b"arguments"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["arguments", b"arguments", "inputs", b"inputs", "layer", b"layer", "name", b"name", "operation", b"operation"]) -> None: ...
+
+global___GraphNode = GraphNode
 
 @typing_extensions.final
 class LayerConfig(google.protobuf.message.Message):
@@ -399,6 +450,7 @@ class TrainingConfig(google.protobuf.message.Message):
     VALIDATED_FIELD_NUMBER: builtins.int
     PRECISION_FIELD_NUMBER: builtins.int
     WEIGHTED_FIELD_NUMBER: builtins.int
+    CUSTOM_STEP_FIELD_NUMBER: builtins.int
     batch_size: builtins.int
     """Samples a step. Omitted: unknown."""
     epochs: builtins.int
@@ -414,6 +466,8 @@ class TrainingConfig(google.protobuf.message.Message):
     """Numeric policy of the model: "float32", "mixed_float16". Omitted: unknown."""
     weighted: builtins.bool
     """Whether classes or samples are weighted in the loss."""
+    custom_step: builtins.bool
+    """Whether a step is code of its own, rather than the framework's."""
     def __init__(
         self,
         *,
@@ -424,9 +478,10 @@ class TrainingConfig(google.protobuf.message.Message):
         validated: builtins.bool = ...,
         precision: builtins.str = ...,
         weighted: builtins.bool = ...,
+        custom_step: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "steps_per_epoch", b"steps_per_epoch"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated", "weighted", b"weighted"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "custom_step", b"custom_step", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated", "weighted", b"weighted"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_batch_size", b"_batch_size"]) -> typing_extensions.Literal["batch_size"] | None: ...
     @typing.overload

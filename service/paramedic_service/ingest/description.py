@@ -62,7 +62,14 @@ def _model(model: wire.ModelConfig) -> rules.Model:
         trainable_parameters=model.trainable_parameters,
         frozen_parameters=model.frozen_parameters,
         name=model.name,
+        opaque=model.opaque,
+        nodes=tuple(map(_node, model.nodes)),
+        outputs=tuple(model.outputs),
     )
+
+
+def _node(node: wire.GraphNode) -> rules.Node:
+    return rules.Node(node.name, node.layer, node.operation, tuple(node.inputs), _settings(node.arguments))
 
 
 def _layer(layer: wire.LayerConfig) -> rules.Layer:
@@ -112,6 +119,7 @@ def _training(training: wire.TrainingConfig) -> rules.Training:
         validated=training.validated,
         precision=training.precision,
         weighted=training.weighted,
+        custom_step=training.custom_step,
     )
 
 

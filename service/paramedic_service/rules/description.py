@@ -64,6 +64,25 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A call of a layer, or of an operation that is no layer.
+
+    Attributes:
+        name: Unique within the graph.
+        layer: Name of the layer; empty for an operation.
+        operation: Class name of the operation; empty for a layer.
+        inputs: Names of the nodes whose outputs it reads, in the order of its parameters.
+        arguments: Others, by parameter.
+    """
+
+    name: str
+    layer: str = ""
+    operation: str = ""
+    inputs: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model.
 
@@ -72,12 +91,18 @@ class Model:
         trainable_parameters: Elements in trainable tensors.
         frozen_parameters: Elements in frozen tensors.
         name: Of the model.
+        opaque: Whether its forward pass is code that neither layers nor nodes tell.
+        nodes: Its graph, each node behind those that it reads; empty where the layers' inputs tell all of it.
+        outputs: Names of the nodes whose outputs are the model's.
     """
 
     layers: tuple[Layer, ...] = ()
     trainable_parameters: int = 0
     frozen_parameters: int = 0
     name: str = ""
+    opaque: bool = False
+    nodes: tuple[Node, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +166,7 @@ class Training:
         validated: Whether validation data was given.
         precision: "float32", "mixed_float16".
         weighted: Whether classes or samples are weighted in the loss.
+        custom_step: Whether a step is code of its own, rather than the framework's.
     """
 
     batch_size: int | None = None
@@ -150,6 +176,7 @@ class Training:
     validated: bool = False
     precision: str = ""
     weighted: bool = False
+    custom_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Limits:
 
     spec_bytes: int = 4 * MEBIBYTE
     text: int = 512
-    nesting: int = 8
+    nesting: int = 12
     values: int = 4_096
     layers: int = 200
     parameters: int = 5_000_000

@@ -31,7 +31,8 @@ class LayerPlan:
             characters.
         kind: Of the allow-list of layers: "Dense", "InputLayer"; or of operations: "Add", "StopGradient".
         arguments: For its constructor, all of them checked: plain values, parts, and for a wrapper the plan of the
-            layer within.
+            layer within. Of an operation: of its call, with the names of the parameters that its inputs are for under
+            "arrays"; one that takes a list of them ends with "*".
         inputs: Names of the places that feed it, in the order of its arguments, repeated where it reads one twice.
         output_shape: With the batch dimension; -1 for unknown sizes.
         parameters: Elements of its weights; 0 where they belong to the layer that it shares them with.
@@ -123,8 +124,8 @@ class DataOperation:
 
     Attributes:
         field: What is changed.
-        word: "standardise", "clean", "truncate", "encode".
-        argument: Of the operation: True, a number of steps, an encoding.
+        word: "standardise", "clean", "truncate", "pad", "window", "reshape", "encode".
+        argument: Of the operation: True, a number of steps, sizes, an encoding.
     """
 
     field: Literal["inputs", "targets"]
