@@ -6,6 +6,7 @@ from paramedic_service.cli import demo as demo
 from paramedic_service.cli import findings as findings
 from paramedic_service.cli import incidents as incidents
 from paramedic_service.cli import replay as replay
+from paramedic_service.cli import reproduce as reproduce
 from paramedic_service.cli import rules as rules
 from paramedic_service.cli import runs as runs
 from paramedic_service.cli import serve as serve

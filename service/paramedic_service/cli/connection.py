@@ -13,6 +13,7 @@ from paramedic.settings import DEFAULT_URL, resolve_endpoint
 from paramedic.transport import Endpoint
 from paramedic.v1 import diagnosis_pb2, diagnosis_pb2_grpc, finding_pb2, run_pb2
 from paramedic_service.cli.output import fail
+from paramedic_service.cli.reproductions_client import Reproductions
 
 Url = Annotated[
     str | None,
@@ -43,9 +44,14 @@ _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class Service:
-    """The diagnosis service behind a channel."""
+    """The service behind a channel.
+
+    Attributes:
+        reproductions: Calls about reproductions.
+    """
 
     def __init__(self, channel: grpc.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
+        self.reproductions = Reproductions(channel, metadata)
         self._stub = diagnosis_pb2_grpc.DiagnosisServiceStub(channel)
         self._metadata = metadata
 

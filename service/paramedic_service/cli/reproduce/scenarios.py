@@ -1,0 +1,129 @@
+"""Every scenario, one after another, and what its source claims beside what came of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from paramedic.v1 import verdict_pb2
+from paramedic.v1.reproduction_pb2 import CreateReproductionRequest, Reproduction, ReproductionSpec
+from paramedic.v1.reproduction_pb2 import Scenario as ScenarioMessage
+from paramedic_service.cli.documents import short_name
+from paramedic_service.cli.output import printable
+from paramedic_service.cli.reproduce.following import View, watch
+from paramedic_service.cli.reproductions_client import Reproductions
+from paramedic_service.reproduction.scenarios import SCENARIOS
+from paramedic_service.reproduction.scenarios.scenario import fixing
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a scenario.
+
+    Attributes:
+        scenario: It.
+        reproduction: Its reproduction; None where it cannot run here.
+    """
+
+    scenario: ScenarioMessage
+    reproduction: Reproduction | None
+
+    @property
+    def as_claimed(self) -> bool:
+        """Whether it is as its source claims."""
+        return self._met(claimed=True)
+
+    @property
+    def as_known(self) -> bool:
+        """Whether it is as claimed or, where the claim is known not to hold, as it was measured."""
+        return self.reproduction is None or self._met(claimed=True) or self._met(claimed=False)
+
+    @property
+    def told(self) -> str:
+        """What came of it, in a few words."""
+        if self.reproduction is None:
+            return f"not run: {self.scenario.unavailable}"
+        if not self.reproduction.HasField("verdict"):
+            return self.reproduction.error or "no verdict"
+        kind = short_name(verdict_pb2.VerdictKind.DESCRIPTOR, self.reproduction.verdict.kind).replace("_", " ")
+        helped = ", ".join(sorted(fixing(self.reproduction.verdict)))
+        return f"{kind}: {helped}" if helped else kind
+
+    @property
+    def standing(self) -> str:
+        """The outcome held against the claim."""
+        known = SCENARIOS.get(self.scenario.name)
+        if self.reproduction is None:
+            return "not run"
+        if self.as_claimed:
+            return "as claimed"
+        if self.as_known and known is not None:
+            return f"not as claimed: {known.differs}"
+        return "not as claimed"
+
+    def _met(self, *, claimed: bool) -> bool:
+        known = SCENARIOS.get(self.scenario.name)
+        if known is None or self.reproduction is None or not self.reproduction.HasField("verdict"):
+            return False
+        return (known.expected if claimed else known.outcome).met_by(self.reproduction.verdict)
+
+
+def run_all(service: Reproductions, asked: ReproductionSpec, console: Console) -> list[Outcome]:
+    """Reproduces every scenario; an interrupt cancels those that have not ended.
+
+    Args:
+        service: That runs them.
+        asked: Steps and seeds in place of their own; omitted ones stay.
+        console: Where to show them.
+    """
+    scenarios = service.scenarios()
+    queued = {
+        each.name: service.create(CreateReproductionRequest(scenario=each.name, spec=asked))
+        for each in scenarios
+        if not each.unavailable
+    }
+    view = View(console, list(queued.values()), list(queued))
+    ended: dict[str, Reproduction] = {}
+    with view.progress:
+        try:
+            for name, created in queued.items():
+                ended[name] = watch(service, created, view)
+        except KeyboardInterrupt:
+            view.say("cancelling what has not ended ...")
+            for name in [name for name in queued if name not in ended]:
+                ended[name] = service.cancel(queued[name].id)
+    return [Outcome(each, ended.get(each.name)) for each in scenarios]
+
+
+def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Writes a line a scenario."""
+    table = Table("scenario", "claim", "outcome", "standing")
+    for outcome in outcomes:
+        style = "green" if outcome.as_claimed else "yellow" if outcome.as_known else "bold red"
+        table.add_row(
+            Text(outcome.scenario.name),
+            Text(printable(outcome.scenario.claim)),
+            Text(printable(outcome.told)),
+            Text(printable(outcome.standing), style=style),
+        )
+    console.print()
+    console.print(table)
+    claimed = sum(outcome.as_claimed for outcome in outcomes)
+    known = sum(outcome.as_known and not outcome.as_claimed for outcome in outcomes)
+    console.print(f"{claimed} of {len(outcomes)} as claimed, {known} otherwise as known")
+
+
+def outcome_document(outcome: Outcome) -> Mapping[str, Any]:
+    """An outcome for programs."""
+    return {
+        "scenario": outcome.scenario.name,
+        "claim": outcome.scenario.claim,
+        "reproduction": None if outcome.reproduction is None else outcome.reproduction.id,
+        "outcome": outcome.told,
+        "as_claimed": outcome.as_claimed,
+        "as_known": outcome.as_known,
+        "standing": outcome.standing,
+    }
