@@ -19,6 +19,22 @@ RMSPROP = "RMSprop"
 BOTH = "standardised input with RMSprop"
 
 
+PLAIN = {
+    "cell": "BasicRNNCell",
+    "units": 64,
+    "time_steps": 10,
+    "task": "sum",
+    "batch_size": 64,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "recurrent_deviation": None,
+    "input_scale": 1,
+    "input_offset": 0,
+    "standardise": False,
+}
+"""The source's first example. It leaves the data open: the sum over all steps is to be learned from fresh samples."""
+
+
 def _unavailable() -> str:
     if find_spec("tf_keras") is None:
         return "the cells of TensorFlow 1 come with tf_keras: install paramedic[tensorflow1] where the service runs"
@@ -31,7 +47,7 @@ def _spec(
     return ReproductionSpec(
         title=title,
         workload=WORKLOAD,
-        workload_arguments=write_patch(arguments),
+        workload_arguments=write_patch(PLAIN | dict(arguments)),
         arms=[Arm(name=REPORTED), *remedies],
         rules=rules,
         steps=steps,

@@ -9,13 +9,13 @@ TensorFlow is imported: this needs a process that imported neither.
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from paramedic_service.reproduction.data.examples import Pair, recall, summed
+from paramedic_service.reproduction.worker.tensorflow1_arguments import Arguments, read_arguments
 from paramedic_service.reproduction.workloads import Recorder
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
@@ -40,39 +40,6 @@ SEEN = 1000
 HELD_OUT = 250
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """What is trained; as it stands, the plain network that the sources begin with.
-
-    Attributes:
-        cell: "BasicRNNCell", "LSTMCell" or "GRUCell".
-        units: Of the cell.
-        task: What there is to learn, "sum" of all time steps, or "recall" of the first two.
-        time_steps: Of a sequence.
-        batch_size: Samples a step; every step makes new ones.
-        optimizer: "adam", "rmsprop" or "momentum".
-        learning_rate: Of the optimizer.
-        recurrent_deviation: Standard deviation of normal weights that the cell begins with; None for TensorFlow's own.
-        global_clipnorm: Bound on the norm of all gradients together; None for none.
-        input_scale: What the inputs are multiplied by: raw data has units of measure.
-        input_offset: What is added to them then.
-        standardise: Whether inputs are brought to mean 0 and standard deviation 1, by what was seen beforehand.
-    """
-
-    cell: str = "BasicRNNCell"
-    units: int = 64
-    task: str = "sum"
-    time_steps: int = 10
-    batch_size: int = 64
-    optimizer: str = "adam"
-    learning_rate: float = 0.01
-    recurrent_deviation: float | None = None
-    global_clipnorm: float | None = None
-    input_scale: float = 1.0
-    input_offset: float = 0.0
-    standardise: bool = False
-
-
 def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorder) -> None:
     """Trains once; a workload.
 
@@ -85,7 +52,7 @@ def train(arguments: Mapping[str, Any], seed: int, steps: int, recorder: Recorde
     Raises:
         ValueError: An argument is unknown, or makes no sense.
     """
-    chosen = _read(arguments)
+    chosen = read_arguments(arguments)
     source = _Source(chosen, seed)
     seen, (held_x, held_y) = source.draw(SEEN), source.draw(HELD_OUT)
     with tf.Graph().as_default():
@@ -130,7 +97,7 @@ class _Source:
 
     def _make(self) -> Pair:
         arguments = self._arguments
-        x, y = TASKS[arguments.task](self._generator, arguments.time_steps)
+        x, y = _TASKS[arguments.task](self._generator, arguments.time_steps)
         return x * np.float32(arguments.input_scale) + np.float32(arguments.input_offset), y
 
 
@@ -161,30 +128,6 @@ class _Program:
         return {description.LAYER: (range(len(norms)), norms)}
 
 
-def _read(arguments: Mapping[str, Any]) -> Arguments:
-    unknown = sorted(set(arguments) - set(Arguments.__dataclass_fields__))
-    if unknown:
-        raise ValueError(
-            f"{unknown[0]}: there is no such argument; there are {', '.join(Arguments.__dataclass_fields__)}"
-        )
-    given = {
-        name: int(value) if isinstance(value, float) and _whole(name) else value for name, value in arguments.items()
-    }
-    chosen = Arguments(**given)
-    bounds = {"units": 512, "time_steps": 1000, "batch_size": 500}
-    for name, most in bounds.items():
-        if not 1 <= getattr(chosen, name) <= most:
-            raise ValueError(f"{name}: got {getattr(chosen, name)}, expected 1 to {most}")
-    for name, known in (("cell", CELLS), ("optimizer", OPTIMIZERS), ("task", TASKS)):
-        if getattr(chosen, name) not in known:
-            raise ValueError(f"{name}: got {getattr(chosen, name)!r}, expected one of {', '.join(known)}")
-    return chosen
-
-
-def _whole(name: str) -> bool:
-    return Arguments.__dataclass_fields__[name].type is int
-
-
 def _cell(arguments: Arguments) -> Any:
     # TensorFlow 1 began with Glorot's weights where nothing else was said, and drew them by the graph's seed; the cells
     # of today would draw them by Keras's.
@@ -192,7 +135,7 @@ def _cell(arguments: Arguments) -> Any:
     initializer = (
         tf1.glorot_uniform_initializer() if deviation is None else tf1.random_normal_initializer(stddev=deviation)
     )
-    return CELLS[arguments.cell](arguments.units, initializer)
+    return _CELLS[arguments.cell](arguments.units, initializer)
 
 
 def _basic(units: int, initializer: Any) -> Any:
@@ -208,11 +151,11 @@ def _gru(units: int, initializer: Any) -> Any:
     return tf1.nn.rnn_cell.GRUCell(units, kernel_initializer=initializer)
 
 
-TASKS = {"sum": summed, "recall": recall}
+_TASKS = {"sum": summed, "recall": recall}
 
-CELLS = {"BasicRNNCell": _basic, "LSTMCell": _lstm, "GRUCell": _gru}
+_CELLS = {"BasicRNNCell": _basic, "LSTMCell": _lstm, "GRUCell": _gru}
 
-OPTIMIZERS = {
+_OPTIMIZERS = {
     "adam": lambda rate: tf1.train.AdamOptimizer(learning_rate=rate),
     "rmsprop": lambda rate: tf1.train.RMSPropOptimizer(learning_rate=rate),
     "momentum": lambda rate: tf1.train.MomentumOptimizer(learning_rate=rate, momentum=0.9),
@@ -220,4 +163,4 @@ OPTIMIZERS = {
 
 
 def _optimizer(arguments: Arguments) -> Any:
-    return OPTIMIZERS[arguments.optimizer](arguments.learning_rate)
+    return _OPTIMIZERS[arguments.optimizer](arguments.learning_rate)

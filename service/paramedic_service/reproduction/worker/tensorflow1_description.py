@@ -1,7 +1,7 @@
 """Describes a program of TensorFlow 1 in neutral terms."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
@@ -20,9 +20,7 @@ from paramedic.v1.description_pb2 import (
     TrainingConfig,
 )
 from paramedic_service.reproduction.data.examples import Pair
-
-if TYPE_CHECKING:
-    from paramedic_service.reproduction.worker.tensorflow1 import Arguments
+from paramedic_service.reproduction.worker.tensorflow1_arguments import Arguments
 
 LAYER = "rnn"
 OUTPUT = "output"
@@ -31,7 +29,7 @@ _KINDS = {"BasicRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
 _OPTIMIZERS = {"momentum": "sgd"}
 
 
-def describe(arguments: "Arguments", variables: Sequence[Any], data: Pair) -> RunDescription:
+def describe(arguments: Arguments, variables: Sequence[Any], data: Pair) -> RunDescription:
     """Describes what is trained.
 
     Args:
@@ -55,7 +53,7 @@ def describe(arguments: "Arguments", variables: Sequence[Any], data: Pair) -> Ru
     )
 
 
-def _layers(arguments: "Arguments") -> list[LayerConfig]:
+def _layers(arguments: Arguments) -> list[LayerConfig]:
     return [
         LayerConfig(
             name=LAYER,
@@ -76,7 +74,7 @@ def _layers(arguments: "Arguments") -> list[LayerConfig]:
     ]
 
 
-def _optimizer(arguments: "Arguments") -> OptimizerConfig:
+def _optimizer(arguments: Arguments) -> OptimizerConfig:
     settings = Struct()
     if arguments.optimizer == "momentum":
         settings.update({"momentum": 0.9})
