@@ -12,16 +12,17 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 _DEADLINE = 30.0
 _POLL = 0.05
 
 
 def binary(name: str) -> str:
-    """Returns the path of `prometheus` or `promtool`; skips the test without it, but fails it in CI."""
+    """Returns the path of a program of Prometheus or Alertmanager; skips the test without it, but fails it in CI."""
     path = shutil.which(name)
     if path is None:
-        message = f"{name} is not installed; Debian and Ubuntu have it in the package prometheus"
+        message = f"{name} is not installed; run tests/install-servers"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
@@ -66,26 +67,37 @@ class Prometheus:
         return self._http.get("/api/v1/targets").json()["data"]["activeTargets"]
 
 
+def free_address() -> str:
+    """A port on loopback that is free now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 @contextmanager
-def scraping(target: str, directory: Path) -> Iterator[Prometheus]:
+def scraping(
+    target: str, directory: Path, *, rules: Path | None = None, alertmanager: str | None = None
+) -> Iterator[Prometheus]:
     """Runs a Prometheus that scrapes one target.
 
     Args:
         target: Host and port that serve /metrics.
         directory: Where it keeps its configuration, data and log.
+        rules: File of rules that it evaluates.
+        alertmanager: Host and port that alerts go to.
     """
     executable = binary("prometheus")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     config = directory / "prometheus.yml"
-    config.write_text(
-        "scrape_configs:\n"
-        "- job_name: paramedic\n"
-        "  scrape_interval: 500ms\n"
-        "  scrape_timeout: 500ms\n"
-        f"  static_configs: [{{targets: ['{target}']}}]\n"
-    )
+    settings: dict[str, Any] = {
+        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
+        "scrape_configs": [{"job_name": "paramedic", "static_configs": [{"targets": [target]}]}],
+    }
+    if rules is not None:
+        settings["rule_files"] = [str(rules)]
+    if alertmanager is not None:
+        settings["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+    config.write_text(yaml.safe_dump(settings))
     with (directory / "prometheus.log").open("wb") as log:
         server = subprocess.Popen(
             [

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,12 @@ class Received:
     Attributes:
         headers: By name, as sent.
         body: As sent.
+        at: When, seconds since the Unix epoch.
     """
 
     headers: Mapping[str, str]
     body: bytes
+    at: float
 
     @property
     def message(self) -> Any:
@@ -54,7 +57,7 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.received.append(Received(dict(self.headers), body))
+            receiver.received.append(Received(dict(self.headers), body, time.time()))
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
