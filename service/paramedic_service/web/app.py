@@ -16,6 +16,7 @@ from paramedic_service.metrics.machine import MachineCollector
 from paramedic_service.metrics.text import CONTENT_TYPE
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
+from paramedic_service.web import reproductions
 from paramedic_service.web.readiness import Readiness
 
 # The lowest level already makes an exposition a tenth of its size; higher ones cost more than they save.
@@ -28,6 +29,7 @@ _INDEX = """<!doctype html>
 <h1>Paramedic</h1>
 <ul>
 <li><a href="/metrics">/metrics</a>: runs and the service itself, for Prometheus</li>
+<li><a href="/reproductions">/reproductions</a>: trainings that were tried again, and which remedy helped</li>
 <li><a href="/readyz">/readyz</a>: whether the service takes work, and if not, why</li>
 <li><a href="/livez">/livez</a>: whether the process answers</li>
 </ul>
@@ -43,7 +45,7 @@ def build(ingest: IngestService, instruments: Instruments, settings: Settings, s
         ingest: The runs in memory; the application must be served on its event loop.
         instruments: The service's own metrics.
         settings: Bounds of the exposition.
-        store: Asked by /readyz whether it can be written.
+        store: Asked by /readyz whether it can be written, and by the pages for what it holds.
     """
     layers = settings.max_layer_series
     bound = Series(scalars=MAX_SCALAR_SERIES, gradients=layers, ratios=layers)
@@ -77,6 +79,7 @@ def build(ingest: IngestService, instruments: Instruments, settings: Settings, s
             Route("/metrics", metrics),
             Route("/livez", livez),
             Route("/readyz", readyz),
+            *reproductions.routes(store),
         ]
     )
 

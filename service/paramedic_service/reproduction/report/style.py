@@ -12,6 +12,7 @@ h1 { font-size: 1.15rem; font-weight: 600; margin: 0 0 .75rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 h3 { font-size: .95rem; margin: 1rem 0 .35rem; }
 p { margin: .35rem 0; }
+a { color: var(--other); }
 code { font: .9em ui-monospace, monospace; }
 .quiet { color: var(--quiet); font-size: .88rem; font-weight: 400; }
 .verdict { border: 1px solid var(--rule); border-left: .5rem solid; border-radius: .4rem; background: var(--card);
