@@ -70,12 +70,13 @@ def from_run(
             f"the model of {_label(live)} is not known, so it cannot be trained again; report it with"
             " paramedic's Keras Monitor or run.describe(model=...), or reproduce a scenario or a spec of your own"
         )
+    rules = rules_of(chosen)
     spec = ReproductionSpec(
         title=f"{live.key.project}/{live.key.id}: {chosen.summary}"[: limits.text],
         description=live.description,
-        steps=_steps(chosen, limits),
+        steps=_steps(live, rules, limits),
         arms=arms_of(chosen.causes, limits.arms),
-        rules=rules_of(chosen)[: limits.rules],
+        rules=rules[: limits.rules],
     )
     spec.description.model.ClearField("framework_json")
     spec.description.ClearField("config")
@@ -149,10 +150,12 @@ def _incident(live: LiveRun, wanted: str) -> Incident:
     raise UnknownOriginError(f"{_label(live)} has no incident {wanted!r}; it has {known}")
 
 
-def _steps(incident: Incident, limits: Limits) -> int:
+def _steps(live: LiveRun, rules: Sequence[str], limits: Limits) -> int:
+    """Enough for the first of the fault's rules to fire again; other findings may have come far earlier."""
+    findings = live.diagnosis.findings
+    first = min((max(findings[rule].opened_step, 0) for rule in rules if rule in findings), default=0)
     fewest, most = STEPS
-    needed = round(HEADROOM * max(incident.opened_step, 0)) + fewest
-    return min(needed, most, limits.steps)
+    return min(round(HEADROOM * first) + fewest, most, limits.steps)
 
 
 def _replaced(spec: ReproductionSpec, asked: ReproductionSpec) -> ReproductionSpec:

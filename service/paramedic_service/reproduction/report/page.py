@@ -14,7 +14,7 @@ from paramedic_service.reproduction.report.markup import Markup, join, tag
 from paramedic_service.reproduction.report.plot import panel
 from paramedic_service.reproduction.report.style import STYLE
 from paramedic_service.reproduction.report.words import arm_words, duration, moment, verdict_words
-from paramedic_service.reproduction.verdict import DEFAULT_SEEDS, MAJORITY, MARGIN
+from paramedic_service.reproduction.verdict import DEFAULT_SEEDS, MARGIN
 
 _SIGNALS = (("loss", "Loss"), ("gradient_norm", "Gradient norm"))
 _LONGEST_TITLE = 300
@@ -148,7 +148,7 @@ def _small_print(reproduction: Reproduction) -> Markup:
         f"{seeds} seeds from 0, {spec.steps} steps each, on {data}.",
         f"Trained on {reproduction.device or 'an unknown device'}; the same seeds give the same figures there.",
         f"The fault: {', '.join(spec.rules) or 'any finding of severity warning or worse'}. It came back when one of"
-        f" these rules fired on at least {MAJORITY:.0%} of the seeds as reported.",
+        " these rules fired on at least two thirds of the seeds as reported.",
         f"A remedy fixed it when none of them fired on any seed, and the loss (or, where losses mean different things,"
         f" the error) fell by at least {MARGIN:.0%}, with the 95% interval over paired seeds above zero.",
     ]

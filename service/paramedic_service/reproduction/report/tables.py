@@ -21,7 +21,7 @@ def arms_table(arms: Sequence[Told]) -> Markup:
                 f"{arm.verdict.fired} of {arm.verdict.seeds} seeds" if arm.verdict.seeds else "-",
                 "-" if arm.index == 0 else improvement_words(arm.verdict),
                 middle(arm.trainings),
-                f"{arm.fault[0].rule} at step {arm.fault[0].opened_step}" if arm.fault else "none of the fault",
+                _first(arm),
             )
             for arm in arms
         ),
@@ -65,6 +65,12 @@ def trainings_table(spec: ReproductionSpec, arms: Sequence[Told]) -> Markup:
 def _verdict(arm: Told) -> Markup:
     tone, words = arm_words(arm.verdict.kind)
     return join([tag("span", words, class_=tone), tag("div", arm.verdict.summary, class_="quiet")])
+
+
+def _first(arm: Told) -> str:
+    if not arm.trainings:
+        return "-"
+    return f"{arm.fault[0].rule} at step {arm.fault[0].opened_step}" if arm.fault else "none of the fault"
 
 
 def _findings(spec: ReproductionSpec, training: TrainingOutcome) -> Markup:
