@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from paramedic.v1.description_pb2 import RunDescription
+from paramedic.v1.verdict_pb2 import ReproductionLink
 from paramedic_service.incidents.incident import Incident
 from paramedic_service.ingest.incident_view import IncidentView
 from paramedic_service.rules.diagnosis import Diagnosis
@@ -17,7 +18,8 @@ from paramedic_service.store.records import RunKey, RunState
 class LiveRun:
     """What the service knows of one run.
 
-    Only `fold` changes it, except for `ended_at`, which needs a clock.
+    Only `fold` changes it, except for `ended_at`, which needs a clock, and for what reproductions said, which is no part
+    of the log.
 
     Attributes:
         key: Which run.
@@ -39,6 +41,7 @@ class LiveRun:
         path_layers: Recurrent layers whose gradient's path through time was seen.
         silent: Whether its silence stands in the log and nothing was heard since.
         ended_at: Service clock when it ended, seconds since the Unix epoch; None while it runs.
+        reproduced: What the newest reproduction of an incident said, by the incident's id.
     """
 
     key: RunKey
@@ -60,7 +63,13 @@ class LiveRun:
     path_layers: set[str] = field(default_factory=set)
     silent: bool = False
     ended_at: float | None = None
+    reproduced: dict[str, ReproductionLink] = field(default_factory=dict)
     _incidents: IncidentView = field(default_factory=IncidentView, repr=False, compare=False)
+
+    def learn(self, incident: str, said: ReproductionLink) -> None:
+        """Takes in what a reproduction of an incident said."""
+        self.reproduced[incident] = said
+        self.version += 1
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

@@ -206,7 +206,10 @@ class IngestService:
     def tell(self, key: RunKey, news: Reproduced) -> None:
         """Tells the stream of a run, if it has one now; one that is opened later is told as it opens."""
         run = self._runs.get(key)
-        if run is not None and run.session is not None:
+        if run is None:
+            return
+        run.live.learn(news.incident, news.link)
+        if run.session is not None:
             run.session.tell(news)
 
     def watch(self, wanted: Callable[[FindingChange], bool]) -> AbstractContextManager[Subscription]:
@@ -272,6 +275,7 @@ class IngestService:
             _log.warning("reproductions of a run cannot be read", run=str(key), error=str(error))
             return
         for each in reversed(said.get(key, [])):
+            session.run.live.learn(each.incident, each.link)
             session.tell(each)
 
     def _accept(self, run: ActiveRun, promise: Promise) -> None:

@@ -14,7 +14,10 @@ GRADIENT_NORM = Family(
     "Latest L2 norm of all gradients together, before clipping, in units of the loss per unit of the weights.",
 )
 FINDINGS = Family("paramedic_run_findings", "1 for each finding of the run that is open.")
-INCIDENT = Family("paramedic_run_incident", "1 for each open incident of the run, with its likeliest cause and remedy.")
+INCIDENT = Family(
+    "paramedic_run_incident",
+    "1 for each open incident of the run, with its likeliest cause and remedy and what a reproduction of it said.",
+)
 SCALAR = Family("paramedic_run_scalar", "Latest value of any other scalar signal, in the unit in which it was logged.")
 TENSOR_GRADIENT_NORM = Family(
     "paramedic_run_tensor_gradient_norm",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from paramedic.v1.verdict_pb2 import VerdictKind
 from paramedic_service.incidents.incident import Incident
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.metrics import families
@@ -139,8 +140,14 @@ class RunLines:
             "cause": cause.id if cause else "",
             "summary": incident.summary,
             "remedy": cause.remedies[0].text if cause and cause.remedies else "",
+            "verdict": self._verdict(incident),
         }
         return self._sample(families.INCIDENT, 1, labels)
+
+    def _verdict(self, incident: Incident) -> str:
+        # A later finding may have joined the incident that was reproduced to another.
+        said = [self.run.reproduced[rule] for rule in incident.rules if rule in self.run.reproduced]
+        return VerdictKind.Name(said[0].verdict.kind).removeprefix("VERDICT_KIND_").lower() if said else ""
 
     def _scalars(self, granted: int) -> str:
         # By name, so that the bound cuts the same signals off after a restart.

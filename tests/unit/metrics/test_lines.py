@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from paramedic.v1.description_pb2 import Tensor
+from paramedic.v1.verdict_pb2 import VERDICT_KIND_REMEDY_FOUND, ReproductionLink, ReproductionVerdict
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.metrics import families
 from paramedic_service.metrics.lines import RunLines, Series
@@ -161,3 +162,10 @@ def test_an_update_is_told_as_a_share_of_its_tensor(run):
 def test_a_run_without_update_norms_has_no_ratios(run):
     give_tensors(run, [1.0])
     assert rendered(RunLines(run), families.TENSOR_UPDATE_RATIO) == ""
+
+
+def test_an_incident_tells_what_its_newest_reproduction_said(run):
+    observe_loss(run, 1, math.nan)
+    [incident] = run.incidents
+    run.learn(incident.id, ReproductionLink(verdict=ReproductionVerdict(kind=VERDICT_KIND_REMEDY_FOUND)))
+    assert 'verdict="remedy_found"' in rendered(RunLines(run), families.INCIDENT)
