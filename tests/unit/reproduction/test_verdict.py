@@ -205,8 +205,8 @@ def test_the_measure_follows_what_the_arm_changes(patch: dict, measure: str) -> 
 
 def test_a_workloads_measure_follows_the_names_of_its_arguments() -> None:
     asked = ReproductionSpec(workload="tf1", rules=[FAULT], arms=[Arm(name="as reported")])
-    asked.arms.add(name="a", patch=write_patch({"learning_rate": {"set": 0.001}}))
-    asked.arms.add(name="b", patch=write_patch({"loss": {"set": "mse"}}))
+    asked.arms.add(name="a", patch=write_patch({"learning_rate": 0.001}))
+    asked.arms.add(name="b", patch=write_patch({"loss": "mse"}))
     assert [each.measure for each in judge(asked, FAULTY).arms[1:]] == ["final loss", "final error"]
 
 
