@@ -134,7 +134,7 @@ KINDS: Mapping[str, Kind] = {
             "use_bias": FLAG,
             "output_shape": _width,
             "use_gate": only(False, "gated attention is not built"),
-            "flash_attention": FLAG,
+            "attention_axes": several(integer(1, 1), 1, 1),
             **weighted("kernel", "bias"),
         },
         needs=("num_heads", "key_dim"),
