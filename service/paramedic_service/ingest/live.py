@@ -18,8 +18,8 @@ from paramedic_service.store.records import RunKey, RunState
 class LiveRun:
     """What the service knows of one run.
 
-    Only `fold` changes it, except for `ended_at`, which needs a clock, and for what reproductions said, which is no part
-    of the log.
+    Only `fold` changes it, except for `ended_at`, which needs a clock, and for what reproductions said, which is no
+    part of the log.
 
     Attributes:
         key: Which run.
