@@ -1,5 +1,6 @@
 """Keras models from plans: from tables of classes, never by looking a name up anywhere else."""
 
+import random
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -72,11 +73,13 @@ _ATTENTION = frozenset({"Attention", "AdditiveAttention"})
 """Likewise, of a query, a value and perhaps a key."""
 
 
-def build(model: ModelPlan) -> Any:
+def build(model: ModelPlan, seed: int | None = None) -> Any:
     """Builds the keras.Model of a plan, with new weights.
 
     Args:
         model: As planned; nothing of it is checked again.
+        seed: Of the weights: a place begins the same way in every model that has it. Keras draws from Python's own
+            random numbers, which are left somewhere else. None: whatever comes.
     """
     names = _keras_names(model)
     made: dict[str, Any] = {}
@@ -91,6 +94,8 @@ def build(model: ModelPlan) -> Any:
         if place.operation:
             outputs[place.name] = _operated(place, arrays)
             continue
+        if seed is not None:
+            random.seed(f"{seed}/{place.name}")
         if not place.shares:
             made[place.name] = _layer(place, names[place.name], model.precision)
         outputs[place.name] = _called(made[place.shares or place.name], place.kind, arrays)
@@ -132,6 +137,8 @@ def _operated(place: LayerPlan, arrays: list[Any]) -> Any:
     if place.kind == "GetItem":
         keys = tuple(slice(*key) if isinstance(key, tuple) else key for key in given["key"])
         return arrays[0][keys]
+    if parameters == ("x",):  # whatever each of them calls it
+        return OPERATIONS[place.kind](arrays[0], **given)
     if not parameters[0].endswith("*"):
         return OPERATIONS[place.kind](**dict(zip(parameters, arrays, strict=True)), **given)
     if place.kind == "Add":
