@@ -24,14 +24,14 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PARAMEDIC_")} | variables
 
 
-def paramedic(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command to its end."""
+def paramedic(*arguments: str, deadline: float = _DEADLINE, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end, which must come within the deadline, seconds."""
     return subprocess.run(
         [EXECUTABLE, *arguments],
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=_DEADLINE,
+        timeout=deadline,
         check=False,
     )
 
