@@ -126,8 +126,8 @@ def as_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
 def _directions(generator: np.random.Generator, factors: int, channels: int) -> Floats:
     """The mix of channels that shows each factor, [factors, channels]."""
     drawn = generator.normal(size=(factors, channels))
-    # Of one channel only the sign is left; near zero it would hide a factor.
-    directions: Floats = np.where(drawn < 0, -1.0, 1.0) if channels == 1 else drawn
+    # Of few channels none may be left out by chance: a factor would be hidden.
+    directions: Floats = np.where(drawn < 0, -1.0, 1.0) if channels <= 2 else drawn
     return directions
 
 
