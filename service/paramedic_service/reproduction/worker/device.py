@@ -1,5 +1,6 @@
 """What the trainings of a process run on."""
 
+import contextlib
 import os
 
 import tensorflow as tf
@@ -14,11 +15,10 @@ def prepare() -> int:
         training adds its numbers in the same order every time.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    try:
+    # An earlier job of the process may have done it; TensorFlow takes it only before its first operation.
+    with contextlib.suppress(RuntimeError):
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
         if not gpus:
             tf.config.threading.set_intra_op_parallelism_threads(1)
-    except RuntimeError:
-        pass  # an earlier job of the process did it, and TensorFlow takes it only before its first operation
     return 1 if gpus else len(os.sched_getaffinity(0))

@@ -1,6 +1,7 @@
 """How wrong a model is on samples that it was not trained on, in terms that do not depend on its loss."""
 
 from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from paramedic.v1.description_pb2 import (
     LABEL_ENCODING_ONE_HOT,
 )
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 def error_of(targets: Array, predictions: Array, from_logits: bool) -> float | None:
@@ -32,8 +33,8 @@ def error_of(targets: Array, predictions: Array, from_logits: bool) -> float | N
     if encoding == LABEL_ENCODING_MULTI_HOT:
         if predictions.shape != targets.shape:
             return None
-        told = _finite(predictions) > (0.0 if from_logits else 0.5)
-        each = [_averaged(targets[..., column], told[..., column]) for column in range(targets.shape[-1])]
+        above = _finite(predictions) > (0.0 if from_logits else 0.5)
+        each = [_averaged(targets[..., column], above[..., column]) for column in range(targets.shape[-1])]
         return float(np.mean(each))
     if encoding in (LABEL_ENCODING_INTEGER, LABEL_ENCODING_BINARY, LABEL_ENCODING_ONE_HOT):
         one_hot = encoding == LABEL_ENCODING_ONE_HOT

@@ -26,7 +26,7 @@ class Layout:
 
     def split(self, vector: Any) -> list[Any]:
         """The parts of a vector [parameters], [elements] each."""
-        return tf.split(vector, self._sizes)
+        return list(tf.split(vector, self._sizes))
 
     def tensors(self, vector: Any) -> list[Any]:
         """The tensors of a vector, shaped and typed as the variables are."""

@@ -17,9 +17,8 @@ def learning_rates(rate: Any, steps: int) -> npt.NDArray[np.float32]:
     if not callable(rate):
         return np.full(steps, rate, np.float32)
 
-    # One graph over all steps: asked one by one outside of a graph, a schedule takes longer than the training.
-    @tf.function(autograph=False)
     def evaluate() -> Any:
         return tf.map_fn(lambda step: tf.cast(rate(step), tf.float32), tf.range(steps), fn_output_signature=tf.float32)
 
-    return np.asarray(evaluate(), np.float32)
+    # One graph over all steps: asked one by one outside of a graph, a schedule takes longer than the training.
+    return np.asarray(tf.function(evaluate, autograph=False)(), np.float32)

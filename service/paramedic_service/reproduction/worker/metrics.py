@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
+
+Shape: TypeAlias = Sequence[int | None]
 
 _ERRORS: Mapping[str, Callable[..., Any]] = {
     "mae": keras.metrics.mean_absolute_error,
@@ -38,7 +40,7 @@ class Metric:
         return tf.reduce_mean(tf.cast(self.function(y[0], outputs[0]), tf.float32))
 
 
-def metrics_of(names: Sequence[str], target_shape: Sequence[int], output_shape: Sequence[int]) -> list[Metric]:
+def metrics_of(names: Sequence[str], target_shape: Shape, output_shape: Shape) -> list[Metric]:
     """Chooses the metrics of a model with one output.
 
     Args:
@@ -46,12 +48,12 @@ def metrics_of(names: Sequence[str], target_shape: Sequence[int], output_shape: 
         target_shape: Of the targets, with the batch dimension.
         output_shape: Of the output, likewise.
     """
-    known = _ERRORS | _ACCURACIES
-    known |= dict.fromkeys(("accuracy", "acc"), _ACCURACIES[_accuracy(target_shape, output_shape)])
+    accuracy = _ACCURACIES[_accuracy(target_shape, output_shape)]
+    known = {**_ERRORS, **_ACCURACIES, "accuracy": accuracy, "acc": accuracy}
     return [Metric(name, known[name]) for name in names if name in known]
 
 
-def _accuracy(target_shape: Sequence[int], output_shape: Sequence[int]) -> str:
+def _accuracy(target_shape: Shape, output_shape: Shape) -> str:
     """What Keras takes "accuracy" to mean."""
     if output_shape[-1] == 1:
         return "binary_accuracy"

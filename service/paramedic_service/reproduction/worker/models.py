@@ -1,6 +1,5 @@
 """Models of arms, as a seed begins them."""
 
-import random
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -60,11 +59,7 @@ def template_of(plan: ModelPlan, losses: Sequence[LossPlan], seed: int) -> Templ
         seed: Of its weights; a layer that two models have in common begins the same way in both.
     """
     with _seeding:
-        state = random.getstate()
-        try:
-            model = build(plan, seed)
-        finally:
-            random.setstate(state)
+        model = build(plan, seed)
     made = [keras_loss(loss) for loss in losses]
     if len(made) == 1:
         model.compile(optimizer="sgd", loss=made[0], loss_weights=_weight(losses[0]))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from paramedic_service.reproduction.plan import OptimizerPlan, SpecError
 from paramedic_service.reproduction.worker.layout import Layout
-from paramedic_service.reproduction.worker.updates import RULES, Numbers, Slots
+from paramedic_service.reproduction.worker.updates import RULES, Numbers, Slots, Step
 
 WEIGHT_DECAY = "weight_decay"
 
@@ -140,7 +140,7 @@ class _Elementwise:
     ) -> tuple[Any, Slots]:
         if self._decays:
             weights = _decayed(weights, rate, numbers)
-        return self._rule.update(weights, gradient, slots, rate, step, numbers, self._flags)
+        return self._rule.update(weights, gradient, slots, Step(step, rate, numbers, self._flags))
 
 
 class _AskedOfKeras:
@@ -151,7 +151,10 @@ class _AskedOfKeras:
         self._decays = bool(optimizer.weight_decay)
         self._optimizer, self._variables, self._layout = optimizer, list(variables), layout
         optimizer.build(self._variables)
-        # TensorFlow's optimizers write to resources; within a stateless scope variables take what is assigned.
+        # TensorFlow's optimizers write to resources and know variables by these; in a stateless scope there are none,
+        # and variables take what is assigned.
+        places = {id(variable): place for place, variable in enumerate(self._variables)}
+        optimizer._get_variable_index = lambda variable: places[id(variable)]
         optimizer.assign = lambda variable, value: variable.assign(value)
         optimizer.assign_add = lambda variable, value: variable.assign(variable + value)
         optimizer.assign_sub = lambda variable, value: variable.assign(variable - value)

@@ -1,14 +1,14 @@
 """A whole training as one graph, traced once for all arms that share it.
 
-What tells arms and seeds apart is its input: weights, learning rates, clipping bounds, numbers of the optimizer, samples
-and their order. A call trains some steps and hands back the state that the next call goes on from, so that a training
-can be watched and ended without being compiled again. Samples are gathered within the graph; nothing but scalars leaves
-it a step.
+What tells arms and seeds apart is its input: weights, learning rates, clipping bounds, numbers of the optimizer,
+samples and their order. A call trains some steps and hands back the state that the next call goes on from, so that a
+training can be watched and ended without being compiled again. Samples are gathered within the graph; nothing but a row
+of numbers leaves it a step.
 
-Only on a CPU is one training after another the fastest way: its operations are limited by arithmetic.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -18,6 +18,7 @@ from paramedic_service.reproduction.worker.clipping import Bounds, scales
 from paramedic_service.reproduction.worker.layout import Layout
 from paramedic_service.reproduction.worker.metrics import Metric
 from paramedic_service.reproduction.worker.optimizers import Optimizer
+from paramedic_service.reproduction.worker.unrolling import unrolled
 from paramedic_service.reproduction.worker.updates import Numbers
 
 
@@ -82,8 +83,8 @@ class Program:
         self._layout = layout
         self._optimizer = optimizer
         self._metrics = metrics
-        self._train = tf.function(self._steps, autograph=False, reduce_retracing=True)
-        self._assess = tf.function(self._assessment, autograph=False, reduce_retracing=True)
+        self._train = _Compiled(self._steps)
+        self._assess = _Compiled(self._assessment)
 
     def train(self, state: State, inputs: Inputs, start: int, count: int) -> tuple[State, Any]:
         """Trains some steps.
@@ -159,12 +160,11 @@ class Program:
         x: Sequence[Any],
         y: Sequence[Any],
         sample_weights: Any,
-        training: bool = True,
     ) -> tuple[Any, list[Any], tuple[Any, ...]]:
         """Loss and metrics of a batch, and what the pass changed besides."""
-        with self._holding(weights, others):
-            outputs = self._outputs(x, training)
-            loss = self._loss(x, y, outputs, sample_weights, training)
+        with self._holding(weights, others), unrolled(self._model):
+            outputs = self._outputs(x, training=True)
+            loss = self._loss(x, y, outputs, sample_weights, training=True)
             after = tuple(tf.convert_to_tensor(variable.value) for variable in self._others)
         return loss, [metric.measure(y, outputs) for metric in self._metrics], after
 
@@ -203,3 +203,32 @@ class Program:
                 for variable, tensor in zip(self._variables, tensors, strict=True)
             ]
         )
+
+
+class _Compiled:
+    """A function of a state and of arrays whose first axes differ in length from call to call; traced once for all.
+
+    Args:
+        function: To be traced.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = tf.function(function, autograph=False)
+        self._lock = threading.Lock()
+        self._concrete: Any = None
+
+    def __call__(self, state: State, *arguments: Any) -> Any:
+        with self._lock:
+            if self._concrete is None:
+                specified = tf.nest.map_structure(_specification, (*arguments,))
+                self._concrete = self._function.get_concrete_function(tf.nest.map_structure(_fixed, state), *specified)
+        return self._concrete(state, *arguments)
+
+
+def _fixed(tensor: Any) -> Any:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
+
+
+def _specification(value: Any) -> Any:
+    tensor = tf.convert_to_tensor(value)
+    return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)

@@ -1,6 +1,5 @@
 """A job from its specification to what came of every training."""
 
-from paramedic.v1.reproduction_pb2 import ReproductionSpec
 from paramedic_service.reproduction.plan import plan, plan_workload
 from paramedic_service.reproduction.worker.job import Emit, Job
 from paramedic_service.reproduction.worker.progress import Progress

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from paramedic.describe.keras import loss_configs, model_config, optimizer_config
@@ -19,15 +18,11 @@ from paramedic_service.reproduction.worker.folding import Folding, untrained
 from paramedic_service.reproduction.worker.learning_rates import learning_rates
 from paramedic_service.reproduction.worker.metrics import Metric, metrics_of
 from paramedic_service.reproduction.worker.models import Beginning, Template, beginning_of, template_of
-from paramedic_service.reproduction.worker.optimizers import functional, key_of, keras_optimizer, learning_rate
+from paramedic_service.reproduction.worker.optimizers import functional, keras_optimizer, key_of, learning_rate
 from paramedic_service.reproduction.worker.order import batches
 from paramedic_service.reproduction.worker.probing import Probes
 from paramedic_service.reproduction.worker.program import Inputs, Program, State
 from paramedic_service.reproduction.worker.training import Advance, Shared, Training
-
-UNROLLED = 64
-"""Time steps, over all recurrent layers, up to which their loops are unrolled: a loop in a graph costs about three times
-what it computes for small layers, but every step that is unrolled is traced, which 300 steps of training must pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +147,6 @@ class Trainer:
         with self._lock:
             if key not in self._compiled:
                 template = template_of(arm.model, arm.losses, seed=0)
-                _unroll(template.model)
                 metrics = _metrics(arm, template, arrays)
                 update = functional(keras_optimizer(arm.optimizer), template.variables, template.layout)
                 shared = Shared(
@@ -170,11 +164,3 @@ def _metrics(arm: ArmPlan, template: Template, arrays: Arrays) -> list[Metric]:
     if len(shapes) != 1 or len(arrays.y) != 1:
         return []
     return metrics_of(arm.metrics, arrays.y[0].shape, shapes[0])
-
-
-def _unroll(model: Any) -> None:
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
-    steps = [layer.input.shape[1] for layer in layers]
-    if all(steps) and sum(steps) <= UNROLLED:
-        for layer in layers:
-            layer.unroll = True

@@ -2,12 +2,12 @@
 
 All trainable tensors lie behind one another in one vector, so that a step takes a handful of operations however many
 tensors there are. The numbers of an optimizer are inputs of the graph. What Keras's other optimizers do is not done
-element by element; those are asked themselves (see `keras_updates`).
+element by element; those are asked themselves.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -17,9 +17,25 @@ Numbers: TypeAlias = Mapping[str, Any]
 Slots: TypeAlias = Sequence[Any]
 """What an optimizer remembers."""
 
-Update: TypeAlias = Callable[[Any, Any, Slots, Any, Any, Numbers, frozenset[str]], tuple[Any, Slots]]
-"""Takes weights and gradient [parameters], slots, learning rate, step from 1, numbers and flags; returns the new
-weights and slots."""
+
+class Step(NamedTuple):
+    """What a step is made with.
+
+    Attributes:
+        number: From 1, float32.
+        rate: Learning rate.
+        numbers: Of the optimizer.
+        flags: Ways of updating that were chosen.
+    """
+
+    number: Any
+    rate: Any
+    numbers: Numbers
+    flags: frozenset[str]
+
+
+Update: TypeAlias = Callable[[Any, Any, Slots, Step], tuple[Any, Slots]]
+"""Takes weights and gradient [parameters], slots and the step; returns the new weights and slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,85 +57,71 @@ class Rule:
     scalars: tuple[float, ...] = ()
 
 
-def _sgd(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
-    momentum = numbers["momentum"]
-    velocity = slots[0] * momentum - gradient * rate
-    if "nesterov" in flags:
-        return weights + (velocity * momentum - gradient * rate), (velocity,)
+def _sgd(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+    momentum = step.numbers["momentum"]
+    velocity = slots[0] * momentum - gradient * step.rate
+    if "nesterov" in step.flags:
+        return weights + (velocity * momentum - gradient * step.rate), (velocity,)
     return weights + velocity, (velocity,)
 
 
-def _rmsprop(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _rmsprop(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     velocity, momentum, average = slots
-    rho = numbers["rho"]
+    rho = step.numbers["rho"]
     velocity = rho * velocity + (1 - rho) * tf.square(gradient)
-    denominator = velocity + numbers["epsilon"]
-    if "centered" in flags:
+    denominator = velocity + step.numbers["epsilon"]
+    if "centered" in step.flags:
         average = rho * average + (1 - rho) * gradient
         denominator -= tf.square(average)
-    momentum = numbers["momentum"] * momentum + rate * gradient / tf.sqrt(denominator)
+    momentum = step.numbers["momentum"] * momentum + step.rate * gradient / tf.sqrt(denominator)
     return weights - momentum, (velocity, momentum, average)
 
 
-def _adam(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _adam(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, square, highest = slots
-    first, second = numbers["beta_1"], numbers["beta_2"]
-    scale = rate * tf.sqrt(1 - tf.pow(second, step)) / (1 - tf.pow(first, step))
+    first, second = step.numbers["beta_1"], step.numbers["beta_2"]
+    scale = step.rate * tf.sqrt(1 - tf.pow(second, step.number)) / (1 - tf.pow(first, step.number))
     mean += (gradient - mean) * (1 - first)
     square += (tf.square(gradient) - square) * (1 - second)
     used = square
-    if "amsgrad" in flags:
+    if "amsgrad" in step.flags:
         used = highest = tf.maximum(highest, square)
-    return weights - mean * scale / (tf.sqrt(used) + numbers["epsilon"]), (mean, square, highest)
+    return weights - mean * scale / (tf.sqrt(used) + step.numbers["epsilon"]), (mean, square, highest)
 
 
-def _adagrad(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _adagrad(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     sums = slots[0] + tf.square(gradient)
-    return weights - rate * gradient / tf.sqrt(sums + numbers["epsilon"]), (sums,)
+    return weights - step.rate * gradient / tf.sqrt(sums + step.numbers["epsilon"]), (sums,)
 
 
-def _adadelta(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _adadelta(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     gradients, changes = slots
-    rho, epsilon = numbers["rho"], numbers["epsilon"]
+    rho, epsilon = step.numbers["rho"], step.numbers["epsilon"]
     gradients = rho * gradients + (1 - rho) * tf.square(gradient)
     change = -(tf.sqrt(changes + epsilon) * gradient / tf.sqrt(gradients + epsilon))
     changes = rho * changes + (1 - rho) * tf.square(change)
-    return weights + rate * change, (gradients, changes)
+    return weights + step.rate * change, (gradients, changes)
 
 
-def _adamax(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _adamax(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, highest = slots
-    first = numbers["beta_1"]
+    first = step.numbers["beta_1"]
     mean += (gradient - mean) * (1 - first)
-    highest = tf.maximum(numbers["beta_2"] * highest, tf.abs(gradient))
-    change = rate * mean / ((1 - tf.pow(first, step)) * (highest + numbers["epsilon"]))
+    highest = tf.maximum(step.numbers["beta_2"] * highest, tf.abs(gradient))
+    change = step.rate * mean / ((1 - tf.pow(first, step.number)) * (highest + step.numbers["epsilon"]))
     return weights - change, (mean, highest)
 
 
-def _nadam(
-    weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers, flags: frozenset[str]
-) -> tuple[Any, Slots]:
+def _nadam(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, square, product = slots
-    first, second = numbers["beta_1"], numbers["beta_2"]
-    now = first * (1 - 0.5 * tf.pow(0.96, step))
-    ahead = first * (1 - 0.5 * tf.pow(0.96, step + 1))
+    first, second = step.numbers["beta_1"], step.numbers["beta_2"]
+    now = first * (1 - 0.5 * tf.pow(0.96, step.number))
+    ahead = first * (1 - 0.5 * tf.pow(0.96, step.number + 1))
     product *= now
     mean += (gradient - mean) * (1 - first)
     square += (tf.square(gradient) - square) * (1 - second)
     expected = ahead * mean / (1 - product * ahead) + (1 - now) * gradient / (1 - product)
-    change = expected * rate / (tf.sqrt(square / (1 - tf.pow(second, step))) + numbers["epsilon"])
+    change = expected * step.rate / (tf.sqrt(square / (1 - tf.pow(second, step.number))) + step.numbers["epsilon"])
     return weights - change, (mean, square, product)
 
 
