@@ -13,7 +13,13 @@ import grpc
 from paramedic.v1.diagnosis_pb2_grpc import DiagnosisServiceStub
 from paramedic.v1.finding_pb2 import Finding
 from paramedic.v1.run_pb2 import RunIdentity
-from paramedic.v1.telemetry_pb2 import Registered, Rejected, StreamTelemetryRequest, StreamTelemetryResponse
+from paramedic.v1.telemetry_pb2 import (
+    Registered,
+    Rejected,
+    ReproductionEnded,
+    StreamTelemetryRequest,
+    StreamTelemetryResponse,
+)
 from paramedic.v1.telemetry_pb2_grpc import TelemetryServiceStub
 from paramedic_service.server import Server
 from paramedic_service.settings import Settings
@@ -97,6 +103,7 @@ class Reporter:
         rejections: Everything refused, in order.
         findings: Every change of a finding, in order.
         throttles: How often it was asked to hold back.
+        reproductions: Those of the run that ended, in order.
     """
 
     def __init__(self, channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
@@ -109,6 +116,7 @@ class Reporter:
         self.rejections: list[Rejected] = []
         self.findings: list[Finding] = []
         self.throttles = 0
+        self.reproductions: list[ReproductionEnded] = []
 
     async def register(self, run: str = "run", project: str = "project", **fields: Any) -> Registered:
         """Opens the stream of a run."""
@@ -158,6 +166,8 @@ class Reporter:
                 self.findings.append(response.finding)
             case "throttle":
                 self.throttles += 1
+            case "reproduction":
+                self.reproductions.append(response.reproduction)
 
     async def status(self) -> grpc.aio.AioRpcError:
         """Reads until the stream fails; how it failed."""
