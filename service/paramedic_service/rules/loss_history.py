@@ -110,11 +110,13 @@ class LossHistory:
     def _close(self) -> None:
         mean = _mean(self.pending)
         self.means = [*self.means[1 - 2 * RECENT :], mean]
-        self.variances = [*self.variances[1 - 2 * RECENT :], _mean([(value - mean) ** 2 for value in self.pending])]
+        self.variances = [*self.variances[1 - 2 * RECENT :], _variance(self.pending, mean)]
         if self.peak is None:
             self._open()
         if self.calm:
-            self.calm_means = [*self.calm_means[1 - RECENT :], _mean(self.calm)]
+            # Mostly all of them are calm, and their mean is known.
+            calm_mean = mean if len(self.calm) == len(self.pending) else _mean(self.calm)
+            self.calm_means = [*self.calm_means[1 - RECENT :], calm_mean]
             self.usual = _mean(self.calm_means)
             self.noisy = self.usual + NOISE * math.sqrt(_mean(self.variances[-RECENT:]))
         self.level = _mean(self.means[-TREND:])
@@ -132,7 +134,7 @@ class LossHistory:
             early, late = self.opening[:SETTLED], self.opening[SETTLED:]
             self.peak = max(_mean(early[start : start + 3]) for start in range(SETTLED - 2))
             mean = _mean(late)
-            self.noise = math.sqrt(_mean([(value - mean) ** 2 for value in late]))
+            self.noise = math.sqrt(_variance(late, mean))
             self.opening = []
 
     def _improves(self) -> bool:
@@ -163,9 +165,16 @@ class LossHistory:
         centre, mean = (FITTED - 1) / 2, _mean(means)
         spread = sum((x - centre) ** 2 for x in range(FITTED))
         slope = sum((x - centre) * y for x, y in enumerate(means)) / spread
-        residual = sum((y - mean - slope * (x - centre)) ** 2 for x, y in enumerate(means)) / (FITTED - 2)
+        residuals = [y - mean - slope * (x - centre) for x, y in enumerate(means)]
+        residual = sum(each * each for each in residuals) / (FITTED - 2)
         return slope, math.sqrt(residual / spread)
 
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
+
+
+def _variance(values: list[float], mean: float) -> float:
+    # Products, not powers: a power that is too large for a float raises, and takes longer.
+    deviations = [value - mean for value in values]
+    return sum([each * each for each in deviations]) / len(values)

@@ -97,10 +97,11 @@ class NoiseMonitor(Monitor[NoiseState]):
     def _add(self, small: float, large: float, few: float, many: float) -> bool:
         """Adds a measurement; returns whether there are enough."""
         state = self.state
-        if math.isfinite(small + large) and 0 < few < many < math.inf:
+        if 0 < few < many < math.inf:
             gradient, covariance = estimates(small, large, few, many)
-            state.gradients = [*state.gradients[1 - MEASUREMENTS :], gradient]
-            state.covariances = [*state.covariances[1 - MEASUREMENTS :], covariance]
+            if math.isfinite(gradient + covariance):
+                state.gradients = [*state.gradients[1 - MEASUREMENTS :], gradient]
+                state.covariances = [*state.covariances[1 - MEASUREMENTS :], covariance]
         return len(state.gradients) == MEASUREMENTS
 
 
@@ -113,8 +114,9 @@ def estimates(small: float, large: float, few: float, many: float) -> tuple[floa
         few: The smaller size, samples.
         many: The larger size, samples.
     """
-    gradient = (many * large**2 - few * small**2) / (many - few)
-    covariance = (small**2 - large**2) / (1 / few - 1 / many)
+    # Products, not powers: a power that is too large for a float raises.
+    gradient = (many * (large * large) - few * (small * small)) / (many - few)
+    covariance = (small * small - large * large) / (1 / few - 1 / many)
     return gradient, covariance
 
 

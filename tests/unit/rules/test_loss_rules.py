@@ -25,6 +25,12 @@ def test_a_loss_that_is_no_number_is_found_at_its_step_and_resolves_when_it_reco
     assert found_in(loss) == [("nonfinite_loss", Change.OPENED, 77), ("nonfinite_loss", Change.RESOLVED, 177)]
 
 
+def test_losses_whose_squares_are_no_floats_are_judged_like_others() -> None:
+    loss = healthy_loss(STEPS)
+    loss[300:] = np.where(np.arange(300) // 10 % 2, 1e200, 1e199)
+    assert {"divergence", "loss_spike"} <= set(opened(diagnose(loss, None)[1]))
+
+
 def test_five_losses_far_above_the_mean_are_a_spike_four_are_not() -> None:
     loss = healthy_loss(STEPS)
     loss[300:304] = 3.0
