@@ -56,7 +56,8 @@ class Episode:
     @property
     def idle(self) -> bool:
         """Whether observations without a violation would change nothing."""
-        return self.streak == 0 and not self.open
+        # Asked of every rule with every batch, and so without the detour through another property.
+        return self.streak == 0 and (self.latest is None or not self.latest.open)
 
     def violate(
         self, rule: RuleDeclaration, step: int, verdict: Callable[[], Verdict], open_after: int = 1

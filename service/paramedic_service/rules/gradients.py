@@ -7,7 +7,7 @@ and a healthy run almost always does. A screen may suspect too much, never too l
 Thresholds on the root mean square, norm / sqrt(element count), hold for layers of any size.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -243,7 +243,7 @@ def adapted(rules: Rulebook, bounds: Limits, baseline: GradientBaseline) -> Limi
     if baseline.counts is not None and not baseline.counts.all():
         unknown = baseline.counts == 0
         spike[unknown], relative = np.inf, np.where(unknown, np.float32(np.inf), relative)
-    return replace(bounds, relative=relative, spike=spike)
+    return Limits(bounds.enormous, relative, spike, bounds.vanishing)
 
 
 def _float32(bound: Doubles) -> Floats:

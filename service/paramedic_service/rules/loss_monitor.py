@@ -9,7 +9,7 @@ import numpy as np
 
 from paramedic_service.rules import loss
 from paramedic_service.rules.changes import Changes
-from paramedic_service.rules.condition import Condition
+from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.description import Description
 from paramedic_service.rules.episode import Episode, Verdict
 from paramedic_service.rules.learning_onset import Onset, OnsetReader
@@ -47,8 +47,8 @@ class LossMonitor(Monitor[LossState]):
     def __init__(self, rulebook: Rulebook, episodes: Mapping[str, Episode], state: LossState | None = None) -> None:
         super().__init__(rulebook, episodes, state)
         self._spike, self._nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
-        self._not_decreasing = self[loss.NOT_DECREASING]
-        self._window_rules = tuple((self[rule], judge) for rule, judge in loss.WINDOW_RULES)
+        judges = (*loss.WINDOW_RULES, (loss.NOT_DECREASING, self._never_fell))
+        self._window_rules = tuple((self[rule], judge) for rule, judge in judges)
 
     def describe(self, description: Description, step: int, changes: Changes) -> None:
         """Takes in what the loss is."""
@@ -110,10 +110,12 @@ class LossMonitor(Monitor[LossState]):
         if history.add(finite_values, calm, len(values)):
             row, step = rows[-1], steps[-1]
             for condition, judge in self._window_rules:
-                _judge(condition, changes, row, step, judge(condition.rule, history, step))
-            condition = self._not_decreasing
-            verdict = loss.not_decreasing(condition.rule, history, self.state.onset, self._uniform, step)
-            _judge(condition, changes, row, step, verdict)
+                verdict = judge(condition.rule, history, step)
+                if verdict is not None or not condition.idle:
+                    condition.judged(changes, row, step, verdict)
+
+    def _never_fell(self, rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
+        return loss.not_decreasing(rule, history, self.state.onset, self._uniform, step)
 
     def _judge_each(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], limit: float, changes: Changes
@@ -133,8 +135,3 @@ class LossMonitor(Monitor[LossState]):
                 calm.append(value)
                 spike.rested(changes, (row,), (step,))
         return finite, calm
-
-
-def _judge(condition: Condition, changes: Changes, row: int, step: int, verdict: Verdict | None) -> None:
-    if verdict is not None or not condition.idle:
-        condition.judged(changes, row, step, verdict)

@@ -73,8 +73,11 @@ def _swinging(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict
     if len(means) < 2 * RECENT or initial is None or first is None:
         return None
     scale = min(initial, rule["jump"] * first)
-    before, now = sum(means[:RECENT]) / RECENT, sum(means[RECENT:]) / RECENT
-    if scale <= 0 or now < rule["left"] * scale or now < (1 - rule["gain"]) * before:
+    now = sum(means[RECENT:]) / RECENT
+    if scale <= 0 or now < rule["left"] * scale:
+        return None  # where most windows of a healthy training end
+    before = sum(means[:RECENT]) / RECENT
+    if now < (1 - rule["gain"]) * before:
         return None
     changes = [after - before for before, after in pairwise(means)]
     rises = sum(change >= rule["swing"] * scale for change in changes)
@@ -106,4 +109,5 @@ def _detrended_variance(values: list[float]) -> float:
     count = len(values)
     centre, mean = (count - 1) / 2, sum(values) / count
     slope = sum((x - centre) * y for x, y in enumerate(values)) / sum((x - centre) ** 2 for x in range(count))
-    return sum((y - mean - slope * (x - centre)) ** 2 for x, y in enumerate(values)) / (count - 2)
+    residuals = [y - mean - slope * (x - centre) for x, y in enumerate(values)]
+    return sum(each * each for each in residuals) / (count - 2)
