@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import paramedic
 from paramedic.integrations.keras import Monitor
@@ -19,9 +20,9 @@ from paramedic.integrations.keras.probe_batch import probe_batch
 from paramedic.integrations.keras.probe_model import ProbedModel
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
-BATCHES = 300  # a fit of a second: what is done once a fit must not pass for the cost of a step
+BATCHES = 500  # a fit of a second: what is done once a fit must not pass for the cost of a step
 PASSES = 30
-ROUNDS = 24
+PAIRS, ALL_SIGNALS_PAIRS = 64, 16
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 
@@ -29,51 +30,73 @@ def measure() -> dict[str, float]:
     """Alternates fits with and without the Monitor, in one process, traced and warm.
 
     Returns:
-        `monitor_overhead`: median over the rounds of monitored over bare fit, by the clock, less 1, without probes;
-        `_low` and `_high` bound it with 95% confidence (order statistics). `monitor_overhead_cpu`: the same of the
-        processor time of the process, which other load on the machine disturbs less. `monitor_all_signals_overhead`
-        and so on: the same with probes, on their default schedule. `monitor_bare_step_us`: a bare fit's time a step.
-        `probe_activation_ms`, `probe_time_ms`: one pass over the samples for activations alone, and for all including
-        the path through time.
+        `monitor_overhead`: median over pairs of neighbouring fits of monitored over bare, by the clock, less 1, without
+        probes; `_low` and `_high` bound it with 95% confidence (order statistics). `monitor_overhead_cpu`: the same of
+        the processor time of the process, which other load on the machine disturbs less.
+        `monitor_all_signals_overhead` and so on: the same with probes, on their default schedule.
+        `monitor_bare_step_us`: a bare fit's time a step. `probe_activation_ms`, `probe_time_ms`: one pass over the
+        samples for activations alone, and for all including the path through time.
     """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(BATCHES * BATCH, STEPS, FEATURES)).astype("float32")
     y = rng.integers(0, CLASSES, BATCHES * BATCH)
-
-    def fit(model: Any, callbacks: list[Any]) -> np.ndarray:
-        gc.collect()  # not in the middle of either
-        start = np.array([time.perf_counter(), time.process_time()])
-        model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
-        return np.array([time.perf_counter(), time.process_time()]) - start
-
+    data = _dataset(x, y)
+    bare = _model()
     with tempfile.TemporaryDirectory() as spool:
         run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
-        sides = [(_model(), []), (_model(), [Monitor(run, probes=False)]), (_model(), [Monitor(run)])]
-        for _ in range(3):
-            for side in sides:
-                fit(*side)
-        times = np.empty((ROUNDS, len(sides), 2))  # round, side, clock
-        for number in range(ROUNDS):
-            # Whoever comes later finds warmer caches and a busier machine: each does in turn.
-            for place in range(len(sides)):
-                side = (number + place) % len(sides)
-                times[number, side] = fit(*sides[side])
+        times = _alternate(data, bare, Monitor(run, probes=False), PAIRS)
+        with_probes = _alternate(data, bare, Monitor(run), ALL_SIGNALS_PAIRS)
         run.finish(timeout=10)
     return {
-        **_overhead("monitor", times[:, 1] / times[:, 0] - 1),
-        **_overhead("monitor_all_signals", times[:, 2] / times[:, 0] - 1),
+        **_overhead("monitor", times),
+        **_overhead("monitor_all_signals", with_probes),
         "monitor_bare_step_us": float(np.median(times[:, 0, 0]) / BATCHES * 1e6),
-        **_passes(sides[0][0], x, y),
+        **_passes(bare, x, y),
     }
 
 
-def _overhead(name: str, ratios: np.ndarray) -> dict[str, float]:
-    overhead = np.sort(ratios, axis=0)
-    margin = int(1.96 * ROUNDS**0.5 / 2)
+def _dataset(x: np.ndarray, y: np.ndarray) -> tf.data.Dataset:
+    """The data as a pipeline that does not tune itself.
+
+    The thread that tunes a pipeline sleeps for 10, 20, 40, ... ms, and the end of a fit waits for it to wake: it would
+    round the time of a fit up to 0.3, 0.6 or 1.3 s, which is what one would then measure.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).prefetch(2).with_options(options)
+
+
+def _alternate(data: tf.data.Dataset, bare: Any, monitor: Monitor, pairs: int) -> np.ndarray:
+    """Seconds of fits in pairs [pairs, bare or monitored, clock or processor]."""
+    sides: list[tuple[Any, list[Any]]] = [(bare, []), (_model(), [monitor])]
+    for _ in range(2):
+        for model, callbacks in sides:
+            _fit(model, data, callbacks)
+    times = np.empty((pairs, 2, 2))
+    for pair in range(pairs):
+        # Whoever comes later finds warmer caches and a busier machine: each does in turn.
+        for side in (0, 1) if pair % 2 else (1, 0):
+            model, callbacks = sides[side]
+            times[pair, side] = _fit(model, data, callbacks)
+    return times
+
+
+def _fit(model: Any, data: tf.data.Dataset, callbacks: list[Any]) -> np.ndarray:
+    gc.collect()  # not in the middle of either
+    start = np.array([time.perf_counter(), time.process_time()])
+    model.fit(data, verbose=0, callbacks=callbacks)
+    return np.array([time.perf_counter(), time.process_time()]) - start
+
+
+def _overhead(name: str, times: np.ndarray) -> dict[str, float]:
+    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
+    pairs = len(overhead)
+    # Ranks below the lower bound: as many heads as n tosses of a coin fall short of with a probability of 2.5%.
+    outside = int((pairs - 1.96 * pairs**0.5) / 2)
     return {
         f"{name}_overhead": float(np.median(overhead[:, 0])),
-        f"{name}_overhead_low": float(overhead[ROUNDS // 2 - margin, 0]),
-        f"{name}_overhead_high": float(overhead[ROUNDS // 2 + margin, 0]),
+        f"{name}_overhead_low": float(overhead[outside, 0]),
+        f"{name}_overhead_high": float(overhead[-1 - outside, 0]),
         f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
     }
 
