@@ -16,6 +16,7 @@ from paramedic_service.store.records import (
     RunKey,
     RunRecord,
     RunState,
+    SampleRecord,
     VerdictRecord,
 )
 
@@ -191,6 +192,23 @@ class Store(Protocol):
 
     def drop_notice(self, run: RunKey, incident: str) -> None:
         """Forgets a notice, because people were told of the incident's end; nothing happens when there is none."""
+        ...
+
+    def keep_sample(self, sample: SampleRecord) -> None:
+        """Keeps a run's sample in place of an older one.
+
+        Raises:
+            LookupError: The run was never registered; nothing was stored.
+            ValueError: `shared_at` is not finite; nothing was stored.
+        """
+        ...
+
+    def sample(self, run: RunKey) -> SampleRecord | None:
+        """The sample of a run, all of it in memory; None when there is none."""
+        ...
+
+    def sample_shared_at(self, run: RunKey) -> float | None:
+        """When the sample of a run was shared, without reading it; None when there is none."""
         ...
 
     def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:

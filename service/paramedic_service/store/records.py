@@ -168,6 +168,23 @@ class NoticeRecord:
     told_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """Samples of its data that the author of a run shared.
+
+    Attributes:
+        run: The run.
+        shared_at: Service clock, seconds since the Unix epoch; finite.
+        header: Serialized paramedic.v1.SampleHeader: names, shapes and types of the arrays.
+        contents: Of the arrays, one after another, little-endian and row-major.
+    """
+
+    run: RunKey
+    shared_at: float
+    header: bytes
+    contents: bytes
+
+
 class ReproductionState(IntEnum):
     """How a reproduction stands; values as in the wire contract."""
 

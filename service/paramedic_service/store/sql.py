@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from paramedic_service.store import findings, incidents, notices, reproductions, runs
+from paramedic_service.store import findings, incidents, notices, reproductions, runs, samples
 from paramedic_service.store.database import Database
 from paramedic_service.store.log import LogWriter, read_log
 from paramedic_service.store.records import (
@@ -18,6 +18,7 @@ from paramedic_service.store.records import (
     RunKey,
     RunRecord,
     RunState,
+    SampleRecord,
     VerdictRecord,
 )
 
@@ -135,6 +136,23 @@ class SqlStore:
         """Forgets a notice, because people were told of the incident's end."""
         with self._database.writing() as connection:
             notices.drop(connection, run, incident)
+
+    def keep_sample(self, sample: SampleRecord) -> None:
+        """Keeps a run's sample in place of an older one."""
+        with self._database.lock:
+            with self._database.writing() as connection:
+                samples.keep(connection, sample)
+            self._database.wrote(len(sample.contents))
+
+    def sample(self, run: RunKey) -> SampleRecord | None:
+        """The sample of a run; None when there is none."""
+        with self._database.reading() as connection:
+            return samples.find_sample(connection, run)
+
+    def sample_shared_at(self, run: RunKey) -> float | None:
+        """When the sample of a run was shared; None when there is none."""
+        with self._database.reading() as connection:
+            return samples.shared_at(connection, run)
 
     def create_reproduction(self, record: ReproductionRecord) -> ReproductionRecord:
         """Keeps a new reproduction; returns the record with its number."""

@@ -110,6 +110,16 @@ incidents = Table(
     Index("incidents_by_change", "changed_at", "run"),
 )
 
+# One a run; its contents may be large, and nobody lists them.
+samples = Table(
+    "samples",
+    metadata,
+    Column("run", BigInteger, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
+    Column("shared_at", Double, nullable=False),
+    Column("header", LargeBinary, nullable=False),
+    Column("contents", LargeBinary, nullable=False),
+)
+
 reproductions = Table(
     "reproductions",
     metadata,
