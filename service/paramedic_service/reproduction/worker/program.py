@@ -185,6 +185,10 @@ class Program:
         return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
     def _loss(self, x: Any, y: Sequence[Any], outputs: Sequence[Any], sample_weights: Any, training: bool) -> Any:
+        if sample_weights is not None:
+            # A loss has a value for each time step, which all weigh as their sample does.
+            axes = max(outputs[0].shape.rank - 2, 0)
+            sample_weights = tf.reshape(sample_weights, [-1, *[1] * axes])
         return self._model._compute_loss(
             x=x,
             y=y[0] if len(y) == 1 else list(y),
