@@ -16,15 +16,18 @@ import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from paramedic.v1 import diagnosis_pb2_grpc
-from paramedic_service.api import diagnosis, telemetry
+from paramedic.v1 import diagnosis_pb2_grpc, reproduction_pb2_grpc
+from paramedic_service.api import diagnosis, reproduction, telemetry
 from paramedic_service.api.diagnosis import DiagnosisServicer
+from paramedic_service.api.reproduction import ReproductionServicer
 from paramedic_service.api.telemetry import TelemetryServicer
 from paramedic_service.auth import TokenInterceptor
 from paramedic_service.ingest.service import IngestService
 from paramedic_service.instruments import Instruments
 from paramedic_service.notifications.notifier import Notifier
 from paramedic_service.notifications.webhook import Webhook
+from paramedic_service.reproduction.executors.interface import Executor
+from paramedic_service.reproduction.wiring import Reproductions
 from paramedic_service.rules.finding import Severity
 from paramedic_service.rules.rulebooks import read_rulebooks
 from paramedic_service.settings import Settings
@@ -50,6 +53,7 @@ class Server:
         web: Builds what HTTP serves; None serves no HTTP.
         store: Where runs are kept, closed with the server; None opens the one that the settings name.
         clock: Service clock, seconds since the Unix epoch.
+        executor: What trains reproductions; None: what the settings say.
 
     Raises:
         RulesFileError: The file of parameters that the settings name cannot be used.
@@ -57,6 +61,7 @@ class Server:
 
     Attributes:
         ingest: The runs in memory.
+        reproductions: Trainings of reported runs.
         instruments: The service's own metrics.
         grpc_port: Where gRPC listens, once started.
         http_port: Where HTTP listens, once started; None without HTTP.
@@ -74,12 +79,14 @@ class Server:
         web: ApplicationFactory | None = None,
         store: Store | None = None,
         clock: Callable[[], float] = time.time,
+        executor: Executor | None = None,
     ) -> None:
         self._settings = settings
         rulebooks = read_rulebooks(settings.rules_file)
         self.instruments = Instruments()
         self._store = open_store(settings.store_url) if store is None else store
         self.ingest = IngestService(self._store, settings, self.instruments, clock, rulebooks)
+        self.reproductions = Reproductions(settings, self._store, self.ingest, self.instruments, clock, executor)
         self._health = health.aio.HealthServicer()
         self._grpc = self._build_grpc()
         self._notifier = self._build_notifier(clock)
@@ -97,6 +104,7 @@ class Server:
             OSError: A port cannot be had.
         """
         await self.ingest.start()
+        await self.reproductions.start()
         self.grpc_port = self._listen_grpc()
         if self._web is not None:
             self._listen_http(self._web(self.ingest, self.instruments, self._settings, self._store))
@@ -113,7 +121,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         if self._notifier is not None:
             await self._notifier.stop()
-        await self.ingest.stop(self._settings.drain_grace)
+        grace = self._settings.drain_grace
+        await asyncio.gather(self.ingest.stop(grace), self.reproductions.stop(grace))
         await self._grpc.stop(grace=1.0)  # streams have their status; this lets it reach the callers
         if self._http is not None and self._http_task is not None:
             self._http.should_exit = True
@@ -160,6 +169,9 @@ class Server:
         server.add_generic_rpc_handlers((servicer.handler(),))
         diagnosis_pb2_grpc.add_DiagnosisServiceServicer_to_server(
             DiagnosisServicer(self.ingest, self._store, self.instruments), server
+        )
+        reproduction_pb2_grpc.add_ReproductionServiceServicer_to_server(
+            ReproductionServicer(self.reproductions.requests, self.reproductions.service, self.instruments), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((*_services(), HEALTH, reflection.SERVICE_NAME), server)
@@ -234,4 +246,4 @@ class _HttpServer(uvicorn.Server):
 
 
 def _services() -> tuple[str, ...]:
-    return telemetry.SERVICE, diagnosis.SERVICE
+    return telemetry.SERVICE, diagnosis.SERVICE, reproduction.SERVICE

@@ -98,6 +98,45 @@ class Settings(BaseSettings):
     auto_reproduce_rate: int = Field(6, ge=1, le=1000)
     """Reproductions an hour that the service asks for by itself, at most; what is held back is queued later."""
 
+    reproduction_jobs: int = Field(1, ge=1, le=64)
+    """Reproductions at a time where there is no GPU. With GPUs it is one on each."""
+
+    reproduction_queue: int = Field(1000, ge=1)
+    """Reproductions that may be queued or run at a time."""
+
+    reproduction_seconds: float = Field(1800.0, gt=0)
+    """How long a reproduction may run, seconds."""
+
+    reproduction_memory: int = Field(2048 * MEBIBYTE, ge=16 * MEBIBYTE)
+    """Memory that the trainings of a reproduction may take, bytes."""
+
+    reproduction_framework_memory: int = Field(3072 * MEBIBYTE, ge=256 * MEBIBYTE)
+    """Memory that a training process may take on top of that, bytes: the framework itself, and what it compiles."""
+
+    reproduction_disk: int = Field(512 * MEBIBYTE, ge=MEBIBYTE)
+    """What a reproduction may write to the disk, bytes; all of it is deleted afterwards."""
+
+    reproduction_parameters: int = Field(5_000_000, ge=1)
+    """Weights of a model that is reproduced."""
+
+    reproduction_samples: int = Field(20_000, ge=1)
+    """Samples that a reproduction is trained on and measured with."""
+
+    reproduction_steps: int = Field(5_000, ge=1)
+    """Optimizer steps of one training of a reproduction."""
+
+    reproduction_seeds: int = Field(10, ge=1)
+    """Trainings of one arm of a reproduction."""
+
+    reproduction_arms: int = Field(32, ge=1)
+    """Arms of a reproduction."""
+
+    reproduction_worker_idle: float = Field(300.0, ge=0)
+    """How long a training process without a job is kept for the next one, seconds: it has its framework imported."""
+
+    reproduction_worker_jobs: int = Field(20, ge=1)
+    """Reproductions after which a training process is replaced: frameworks never give all memory back."""
+
     drain_grace: float = Field(10.0, ge=0)
     """How long a stopping service waits for what it has taken in to become durable, seconds."""
 

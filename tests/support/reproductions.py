@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -126,8 +125,3 @@ def number_in(file: Path) -> int:
     with contextlib.suppress(OSError, ValueError):
         return int(file.read_text())
     return 0
-
-
-def scratches() -> set[str]:
-    """What services left of their scratch directories, or still use."""
-    return {name for name in os.listdir(os.environ.get("TMPDIR", "/tmp")) if name.startswith("paramedic-reproductions")}

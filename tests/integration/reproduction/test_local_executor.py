@@ -41,6 +41,11 @@ async def run(executor: LocalExecutor, *words: str, limits: Limits = LIMITS, wor
     return [event.training.cause for event in events if event.HasField("training")]
 
 
+def within(directory: Path, pattern: str = "*") -> list[Path]:
+    """What is in a directory now."""
+    return sorted(directory.glob(pattern))
+
+
 async def process_of(executor: LocalExecutor) -> int:
     (process,) = await run(executor, "tell=process")
     return int(process)
@@ -148,9 +153,9 @@ async def test_a_job_works_in_a_directory_of_its_own_that_is_deleted(executor: L
 
     assert directory == cwd != second
     assert Path(directory).is_relative_to(tmp_path)
-    assert not Path(directory).exists()
+    assert within(tmp_path, "*/worker-1/job*") == []
     await executor.close()
-    assert list(tmp_path.iterdir()) == []
+    assert within(tmp_path) == []
 
 
 async def test_the_words_of_an_error_reach_whoever_asked(executor: LocalExecutor) -> None:
@@ -201,7 +206,7 @@ async def test_a_job_that_writes_too_much_is_ended(executor: LocalExecutor, tmp_
     with pytest.raises(JobFailedError, match=r"it wrote \d+ MiB, more than the 8 MiB that it may"):
         await run(executor, word, f"wait={tmp_path / 'never'}")
 
-    assert not list(tmp_path.glob("*/worker-1"))
+    assert within(tmp_path, "*/worker-1") == []
 
 
 async def test_a_file_that_grows_too_large_is_refused_by_the_system(executor: LocalExecutor) -> None:
@@ -214,7 +219,7 @@ async def test_a_worker_that_prints_without_end_fills_no_disk(executor: LocalExe
     job = asyncio.create_task(run(executor, "chatter=4", f"wait={finish}"))
 
     def logs() -> list[int]:
-        return [log.stat().st_size for log in tmp_path.glob("*/worker-1/log")]
+        return [log.stat().st_size for log in within(tmp_path, "*/worker-1/log")]
 
     await eventually(lambda: any(size > MEBIBYTE for size in logs()))
     await eventually(lambda: all(size <= MEBIBYTE for size in logs()))
@@ -235,7 +240,7 @@ async def test_cancelling_a_job_ends_all_its_processes(executor: LocalExecutor, 
 
     assert not lives(number_in(mark))
     await eventually(lambda: not lives(number_in(child)))
-    assert not list(tmp_path.glob("*/worker-1"))
+    assert within(tmp_path, "*/worker-1") == []
 
 
 async def test_what_a_worker_started_ends_with_it(executor: LocalExecutor, tmp_path: Path) -> None:
@@ -258,7 +263,7 @@ async def test_closing_ends_workers_that_are_idle(executor: LocalExecutor) -> No
 async def test_what_a_killed_service_left_on_the_disk_is_deleted_and_what_a_living_one_uses_is_not(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
-    (used,) = tmp_path.iterdir()
+    (used,) = within(tmp_path)
     left = tmp_path / "paramedic-reproductions-left"
     left.mkdir()
     (left / "lock").touch()
@@ -267,11 +272,12 @@ async def test_what_a_killed_service_left_on_the_disk_is_deleted_and_what_a_livi
     other = local_executor()
     await other.start()
 
-    assert not left.exists()
-    assert used.exists()
-    assert len(list(tmp_path.iterdir())) == 2
+    present = within(tmp_path)
+    assert left not in present
+    assert used in present
+    assert len(present) == 2
     await other.close()
-    assert list(tmp_path.iterdir()) == [used]
+    assert within(tmp_path) == [used]
 
 
 async def test_the_cpu_is_a_device_without_gpus(executor: LocalExecutor) -> None:
