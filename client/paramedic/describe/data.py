@@ -34,7 +34,7 @@ def data_profile(x: Any, y: Any = None) -> DataProfile:
             by iterating over it (generators, data sets) is left alone and has no profile.
         y: Targets, likewise; None for none.
     """
-    inputs, targets = list(_arrays(x)), list(_arrays(y))
+    inputs, targets = list(arrays(x)), list(arrays(y))
     profile = DataProfile(
         inputs=[array_profile(array, name) for name, array in inputs],
         targets=[array_profile(array, name, labels=True) for name, array in targets],
@@ -52,7 +52,7 @@ def array_profile(array: Any, name: str = "", *, labels: bool = False) -> ArrayP
         name: Of the input or target; empty for the only one.
         labels: Whether it holds targets, which may be labels.
     """
-    values = _array(array)
+    values = as_array(array)
     if values.dtype == object:
         return _ragged_profile(values, name)
     profile = ArrayProfile(name=name, shape=[-1, *values.shape[1:]], dtype=values.dtype.name)
@@ -70,7 +70,7 @@ def _ragged_profile(samples: npt.NDArray[Any], name: str) -> ArrayProfile:
     lengths = [len(sample) for sample in samples if hasattr(sample, "__len__") and not isinstance(sample, str | bytes)]
     if lengths and len(lengths) == len(samples):
         profile.shortest, profile.longest = min(lengths), max(lengths)
-    examined = [_array(sample) for sample in _sample(samples)]
+    examined = [as_array(sample) for sample in _sample(samples)]
     parts = [part.reshape(len(part) if part.ndim else 1, *part.shape[1:]) for part in examined if _numeric(part)]
     if parts and len(parts) == len(examined) and len({part.shape[1:] for part in parts}) == 1:
         profile.shape.extend(parts[0].shape[1:])
@@ -80,7 +80,7 @@ def _ragged_profile(samples: npt.NDArray[Any], name: str) -> ArrayProfile:
     return profile
 
 
-def _arrays(structure: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def arrays(structure: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The arrays of inputs or targets, with their names."""
     if structure is None:
         return
@@ -94,7 +94,7 @@ def _arrays(structure: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     else:
         return
     for key, value in members[:_MOST_INPUTS]:
-        yield from _arrays(value, f"{name}/{key}" if name else key)
+        yield from arrays(value, f"{name}/{key}" if name else key)
 
 
 def _holds_arrays(members: Sequence[Any]) -> bool:
@@ -105,7 +105,7 @@ def _holds_arrays(members: Sequence[Any]) -> bool:
     return len(counts) == 1 and counts.pop() > 1
 
 
-def _array(values: Any) -> npt.NDArray[Any]:
+def as_array(values: Any) -> npt.NDArray[Any]:
     """As an array; of dtype object where samples differ in length."""
     for convert in ("detach", "cpu", "toarray", "to_numpy"):  # tensors of torch, sparse matrices, DataFrames
         method = getattr(values, convert, None)

@@ -35,7 +35,8 @@ def _loss_config(output: str, loss: Any, weight: float | None) -> LossConfig:
         loss = keras.losses.get(loss)
     except ValueError:  # a name that compile will refuse, or has resolved in a way of its own
         return LossConfig(output=output, name=str(loss), weight=weight)
-    reported = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    # Some of Keras's losses leave arguments such as Huber's delta out of their configuration.
+    reported = loss.get_config() | getattr(loss, "_fn_kwargs", {}) if isinstance(loss, keras.losses.Loss) else {}
     # A loss can be named by its user; its class says what it is.
     name = loss.__name__ if hasattr(loss, "__name__") else _snake_case(type(loss).__name__)
     return LossConfig(

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from paramedic.describe.keras.graph import graph_nodes, is_opaque
 from paramedic.describe.keras.layers import unique, walk
 from paramedic.describe.settings import settings
 from paramedic.v1.description_pb2 import LayerConfig, ModelConfig
@@ -26,11 +27,15 @@ def model_config(model: Any) -> ModelConfig:
     name_of = {id(layer): name for name, (_, layer) in zip(names, placed, strict=True)}
     feeds = _feeds(model, name_of)
     operations = _operations(model, name_of)
+    nodes, outputs = graph_nodes(model, name_of)
     config = ModelConfig(
         name=model.name,
         trainable_parameters=_elements(model.trainable_weights),
         frozen_parameters=_elements(model.non_trainable_weights),
         framework_json=_framework_json(model),
+        opaque=is_opaque(model),
+        nodes=nodes,
+        outputs=outputs,
     )
     before = None
     for name, (_, layer) in zip(names, placed, strict=True):
@@ -54,12 +59,17 @@ def _layer_config(name: str, layer: Any, inputs: list[str]) -> LayerConfig:
         parameters=_elements(layer.weights),
         frozen=not layer.trainable,
         inputs=inputs,
-        settings=settings(reported, without=_SAID_ELSEWHERE),
+        settings=settings(reported, without=_without(reported)),
     )
     width = reported.get("units", reported.get("filters"))
     if isinstance(width, int):
         config.units = width
     return config
+
+
+def _without(reported: Mapping[str, Any]) -> frozenset[str]:
+    """Settings not to be told again; an activation that is no plain function has settings of its own."""
+    return _SAID_ELSEWHERE - {"activation"} if isinstance(reported.get("activation"), Mapping) else _SAID_ELSEWHERE
 
 
 def _reported(layer: Any) -> Mapping[str, Any]:

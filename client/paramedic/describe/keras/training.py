@@ -87,7 +87,13 @@ def training_config(
         validated=arguments.validated,
         precision=model.dtype_policy.name,
         weighted=weighted or arguments.weighted,
+        custom_step=_has_own_step(model),
     )
+
+
+def _has_own_step(model: Any) -> bool:
+    own = ("train_step", "compute_loss")
+    return any(getattr(type(model), name, None) is not getattr(keras.Model, name) for name in own)
 
 
 def array_profiles(structure: Any) -> list[ArrayProfile]:
