@@ -20,6 +20,7 @@ from paramedic.v1 import diagnosis_pb2_grpc, reproduction_pb2_grpc
 from paramedic_service.api import diagnosis, reproduction, telemetry
 from paramedic_service.api.diagnosis import DiagnosisServicer
 from paramedic_service.api.reproduction import ReproductionServicer
+from paramedic_service.api.samples import SampleServicer
 from paramedic_service.api.telemetry import TelemetryServicer
 from paramedic_service.auth import TokenInterceptor
 from paramedic_service.ingest.service import IngestService
@@ -82,6 +83,7 @@ class Server:
         executor: Executor | None = None,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         rulebooks = read_rulebooks(settings.rules_file)
         self.instruments = Instruments()
         self._store = open_store(settings.store_url) if store is None else store
@@ -166,7 +168,8 @@ class Server:
             ],
         )
         servicer = TelemetryServicer(self.ingest, self.instruments, self._settings.max_request_bytes)
-        server.add_generic_rpc_handlers((servicer.handler(),))
+        samples = SampleServicer(self._store, self.instruments, self._settings.max_sample_bytes, self._clock)
+        server.add_generic_rpc_handlers((servicer.handler(), samples.handler()))
         diagnosis_pb2_grpc.add_DiagnosisServiceServicer_to_server(
             DiagnosisServicer(self.ingest, self._store, self.instruments), server
         )

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     max_tensors: int = Field(10_000, ge=1)
     """Entries of one run's tensor table."""
 
+    max_sample_bytes: int = Field(64 * MEBIBYTE, ge=1, le=512 * MEBIBYTE)
+    """Largest sample of its data that a run may share for reproductions, bytes; the newest of each run is kept."""
+
     max_layer_series: int = Field(10_000, ge=0)
     """Per-layer series of each metric in the exposition, over all runs; what is cut off is itself a metric."""
 

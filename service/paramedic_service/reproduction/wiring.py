@@ -1,5 +1,6 @@
 """Reproductions as one part of the service: everything that belongs to them, put together."""
 
+import asyncio
 from collections.abc import Callable
 
 from paramedic.v1.reproduction_pb2 import Reproduction, ReproductionProgress, ReproductionSpec
@@ -16,6 +17,7 @@ from paramedic_service.reproduction.queue import Steps
 from paramedic_service.reproduction.requests import ReproductionRequests
 from paramedic_service.reproduction.scenarios import SCENARIOS
 from paramedic_service.reproduction.service import ReproductionService
+from paramedic_service.reproduction.sharing import SharedSamples
 from paramedic_service.reproduction.telling import Teller
 from paramedic_service.reproduction.worker.job import Job
 from paramedic_service.reproduction.workloads import registered
@@ -50,11 +52,15 @@ class Reproductions:
         executor: Executor | None = None,
     ) -> None:
         limits = limits_of(settings)
+        self._samples = SharedSamples(store)
+        self._automatic_wanted = bool(settings.auto_reproduce)
         self.service = ReproductionService(
             store,
             local_executor(settings) if executor is None else executor,
             Steps(
-                job=lambda reproduction: Job(reproduction.id, reproduction.spec, limits),
+                job=lambda reproduction: Job(
+                    reproduction.id, reproduction.spec, limits, self._samples.file(reproduction.spec)
+                ),
                 judge=_judge,
                 render=report.render,
                 tell=Teller(ingest, instruments),
@@ -63,7 +69,7 @@ class Reproductions:
             most_waiting=settings.reproduction_queue,
             clock=clock,
         )
-        self.requests = ReproductionRequests(ingest, self.service, limits, SCENARIOS, lambda _: False)
+        self.requests = ReproductionRequests(ingest, self.service, limits, SCENARIOS, self._samples.has)
         self.automatic = AutomaticReproductions(
             ingest,
             self.service,
@@ -83,7 +89,8 @@ class Reproductions:
             OSError: Nothing can be run on this machine.
         """
         await self.service.start()
-        await self.automatic.start()
+        if self._automatic_wanted:
+            await self.automatic.start()
 
     async def stop(self, grace: float) -> None:
         """Ends all training processes; what they trained begins anew when a service is started again.
@@ -93,6 +100,7 @@ class Reproductions:
         """
         await self.automatic.stop()
         await self.service.stop(grace)
+        await asyncio.to_thread(self._samples.close)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -135,7 +143,7 @@ def check(spec: ReproductionSpec, limits: Limits) -> ReproductionProgress:
             )
     else:
         planned = plan(spec, limits)
-    trainings = len(planned.seeds) * sum(arm.error is None for arm in planned.arms)
+    trainings = len(planned.seeds) * len(planned.arms)
     return ReproductionProgress(trainings=trainings, steps=trainings * planned.steps)
 
 
