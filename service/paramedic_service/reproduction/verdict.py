@@ -99,7 +99,7 @@ def judge(spec: ReproductionSpec, trainings: Iterable[TrainingOutcome]) -> Repro
         for index, arm in enumerate(arms)
     ]
     faulty, remedies = trained[0], trained[1:]
-    first = _as_reported(faulty, len(seeds))
+    first = _as_reported(faulty, spec.rules, len(seeds))
     came_back = first.kind == ARM_VERDICT_KIND_REPRODUCED
     judged = [_remedied(spec, faulty, remedy, seeds, came_back=came_back) for remedy in remedies]
     verdict = ReproductionVerdict(arms=[first, *judged], remedies=_best_first(judged, trained))
@@ -118,14 +118,15 @@ def is_of_the_fault(spec: ReproductionSpec, finding: Finding) -> bool:
     return finding.severity >= SEVERITY_WARNING and finding.family not in _OF_THE_MACHINE
 
 
-def _as_reported(faulty: _Trained, seeds: int) -> ArmVerdict:
+def _as_reported(faulty: _Trained, rules: Sequence[str], seeds: int) -> ArmVerdict:
     verdict = _blank(faulty, seeds)
     if not faulty.outcomes:
         verdict.kind = ARM_VERDICT_KIND_INVALID
         verdict.summary = "It was never trained to its end."
         return verdict
-    counts = Counter(rule for rules in faulty.fired.values() for rule in rules)
-    rule, hits = max(counts.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    counts = Counter(rule for fired in faulty.fired.values() for rule in fired)
+    order = list(rules) or sorted(counts)
+    rule, hits = max(counts.items(), key=lambda item: (item[1], -order.index(item[0])), default=("", 0))
     if hits >= ceil(MAJORITY * seeds):
         verdict.kind = ARM_VERDICT_KIND_REPRODUCED
         verdict.summary = f"The fault came back: {rule} on {hits} of {seeds} seeds."

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from rich.box import HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,7 +27,9 @@ def show_verdict(console: Console, reproduction: Reproduction, name: str) -> Non
         console.print(output.printable(told), markup=False)
     if not reproduction.verdict.arms:
         return
-    table = Table("arm", "verdict", "fault on", "against as reported", "why")
+    # A pipe wants a row in one line, and no frame around it.
+    frame = HEAVY_HEAD if console.is_terminal else None
+    table = Table("arm", "verdict", "fault on", "against as reported", "why", box=frame, pad_edge=frame is not None)
     for arm in reproduction.verdict.arms:
         tone, words = arm_words(arm.kind)
         table.add_row(
