@@ -84,7 +84,7 @@ def _alternate(data: tf.data.Dataset, bare: Any, monitor: Monitor, pairs: int) -
 def _fit(model: Any, data: tf.data.Dataset, callbacks: list[Any]) -> np.ndarray:
     gc.collect()  # not in the middle of either
     start = np.array([time.perf_counter(), time.process_time()])
-    model.fit(data, verbose=0, callbacks=callbacks)
+    model.fit(data, shuffle=False, verbose=0, callbacks=callbacks)
     return np.array([time.perf_counter(), time.process_time()]) - start
 
 
