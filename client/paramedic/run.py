@@ -21,8 +21,10 @@ from paramedic.names import table_problem
 from paramedic.outbox import Outbox
 from paramedic.reproductions import Reproductions
 from paramedic.rows import checked_columns
+from paramedic.sample import LIMIT, SampleError, sample_of
 from paramedic.sender import Sender
 from paramedic.settings import Mode, Settings
+from paramedic.sharing import Sharing
 from paramedic.uplink import Arrival, Uplink
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.finding_pb2 import Finding
@@ -74,6 +76,7 @@ class Run:
         registration = encode_registration(register)
         outbox = Outbox(self._drops, settings.spool_directory, registration)
         self._uplink: Uplink | None = None
+        self._sharing: Sharing | None = None
         if settings.mode is Mode.ONLINE:
             self._uplink = Uplink(
                 settings.endpoint,
@@ -86,8 +89,18 @@ class Run:
                 self._buffer.refuse_norms,
                 settings.label,
             )
+            self._sharing = Sharing(
+                settings.endpoint, settings.identity, self._uplink.guard, lambda: inbox.put(None), settings.label
+            )
         self._sender = Sender(
-            self._buffer, self._drops, outbox, inbox, self._uplink, settings.label, lambda: warn_of_kept(settings)
+            self._buffer,
+            self._drops,
+            outbox,
+            inbox,
+            self._uplink,
+            settings.label,
+            lambda: warn_of_kept(settings),
+            self._sharing,
         )
         self._buffer.put(description)
 
@@ -218,6 +231,30 @@ class Run:
                 copy.ClearField("tensors")
             if copy.ByteSize():
                 self._buffer.put(copy)
+        except Exception as error:
+            self._blame(error)
+
+    def share_sample(self, x: Any, y: Any, *, limit: int = LIMIT) -> None:
+        """Shares samples of the data with the service, for reproductions of this run, in place of those shared before.
+
+        Nothing of the data leaves this process otherwise, but for its statistics. Samples are spread evenly over the
+        data, as many as fit into the limit; they are copied here and now, and sent in the background. They are stored
+        beside the run, in no log, and only its reproductions read them. In offline mode nothing can be shared.
+
+        Args:
+            x: Inputs: an array [samples, ...], what `np.asarray` takes, or a list, tuple or mapping of such.
+            y: Targets, likewise.
+            limit: Most bytes of all of them together.
+        """
+        if not self._open:
+            self._refuse()
+            return
+        try:
+            if self._sharing is None:
+                raise SampleError("in offline mode there is nobody to share with; share it from a run that is online")
+            self._sharing.offer(sample_of(x, y, limit))
+        except SampleError as error:
+            self._drops.add("sample_not_shared", 0, str(error), str(error))
         except Exception as error:
             self._blame(error)
 

@@ -22,6 +22,7 @@ from paramedic.encoding import (
     split,
 )
 from paramedic.outbox import Outbox
+from paramedic.sharing import Sharing
 from paramedic.speech import say
 from paramedic.uplink import Arrival, Uplink
 from paramedic.v1.description_pb2 import RunDescription
@@ -62,6 +63,7 @@ class Sender:
         uplink: Uplink | None,
         label: str,
         on_kept: Callable[[], None],
+        sharing: Sharing | None = None,
     ) -> None:
         """Prepares the thread; `start` starts it.
 
@@ -73,6 +75,7 @@ class Sender:
             uplink: The connection; None: everything stays on disk.
             label: Names the run in log lines.
             on_kept: Called when the run has ended and something waits on disk.
+            sharing: Delivers samples beside the telemetry; None: nothing can be shared.
         """
         self._buffer = buffer
         self._drops = drops
@@ -81,6 +84,7 @@ class Sender:
         self._uplink = uplink
         self._label = label
         self._on_kept = on_kept
+        self._sharing = sharing
         self._finish_entry: FinishRun | None = None  # set when the run is to end
         self._send_until = math.inf
         self._last_report = 0.0
@@ -146,6 +150,7 @@ class Sender:
         while self._collect(0.0) and time.monotonic() < self._send_until:
             self._move(0.0)
         self._deliver()
+        self._share()
 
     def _finish(self) -> None:
         """Delivers the last entry, and listens to the service's last words."""
@@ -168,12 +173,22 @@ class Sender:
                 return
             self._move(min(FLUSH_INTERVAL, self._send_until - time.monotonic()))
 
+    def _share(self) -> None:
+        """Waits for a sample to arrive, as long as there is somebody to take it."""
+        uplink, sharing = self._uplink, self._sharing
+        while uplink is not None and sharing is not None and sharing.pending and uplink.registered:
+            if time.monotonic() >= self._send_until:
+                return
+            self._move(min(FLUSH_INTERVAL, self._send_until - time.monotonic()))
+
     def _end(self) -> None:
         try:
             while self._collect(0.0):
                 self._outbox.persist()
         finally:
             kept = self._outbox.close()
+            if self._sharing is not None:
+                self._sharing.close()
             if self._uplink is not None:
                 self._uplink.disconnect()
             self._drops.announce()
@@ -188,6 +203,8 @@ class Sender:
                 self._inbox.get(timeout=timeout)
             return
         self._uplink.work()
+        if self._sharing is not None:
+            self._sharing.work(self._uplink.registered)
         self._outbox.persist_impatient()
         self._drops.announce()
         self._uplink.wait(timeout)
