@@ -59,6 +59,11 @@ class Trainer:
         self._begun: dict[Hashable, _Begun] = {}
         self._compiled: dict[Hashable, _Compiled] = {}
 
+    @property
+    def programs(self) -> int:
+        """Structures that were met so far, each of which is compiled once."""
+        return len(self._compiled)
+
     def train(self, arm: ArmPlan, seed: int, arrays: Arrays, advance: Advance) -> TrainingOutcome:
         """Trains one arm from one seed.
 
