@@ -17,6 +17,9 @@ from paramedic.v1.description_pb2 import GraphNode
 _READ = frozenset({"query", "value", "key"})
 """Parameters of layers, beside the first, that are read rather than consulted as a mask or a state is."""
 
+_OUTSIDE = (-1, 0)
+"""What a model is given; a call that reads it reads no other."""
+
 
 class _Call(NamedTuple):
     """A node that is not named yet: the operation, the calls that it reads, and its other arguments."""
@@ -59,7 +62,7 @@ def graph_nodes(model: Any, name_of: Mapping[int, str]) -> tuple[list[GraphNode]
         return [], []
     calls: list[_Call] = []
     try:
-        outputs = _add(graph, {}, calls)
+        calls, outputs = _reachable(calls, _add(graph, {}, calls, name_of))
     except _OpaqueError:
         return [], []
     if _is_chain(calls, outputs, name_of):
@@ -84,13 +87,14 @@ def _graph_of(model: Any) -> Any:
     return graph if getattr(graph, "_nodes_by_depth", None) else None
 
 
-def _add(graph: Any, outer: Mapping[int, tuple[int, int]], calls: list[_Call]) -> list[int]:
+def _add(graph: Any, outer: Mapping[int, tuple[int, int]], calls: list[_Call], name_of: Mapping[int, str]) -> list[int]:
     """Adds the calls of one graph.
 
     Args:
         graph: Of a model.
         outer: What its inputs are, by the identity of their tensors; empty for the outermost model.
         calls: Those that came before; those of the graph are appended.
+        name_of: Names of layers, by identity; a Sequential keeps its input to itself.
 
     Returns:
         The calls that its outputs come from.
@@ -98,24 +102,30 @@ def _add(graph: Any, outer: Mapping[int, tuple[int, int]], calls: list[_Call]) -
     made: dict[int, tuple[int, int]] = dict(outer)
     for depth in sorted(graph._nodes_by_depth, reverse=True):  # the outputs are at depth 0
         for node in graph._nodes_by_depth[depth]:
-            if isinstance(node.operation, keras.layers.InputLayer) and id(node.outputs[0]) in outer:
-                continue
+            if isinstance(node.operation, keras.layers.InputLayer):
+                if id(node.outputs[0]) in outer:
+                    continue
+                if id(node.operation) not in name_of:
+                    made[id(node.outputs[0])] = _OUTSIDE
+                    continue
             if isinstance(node.operation, keras.Model):
-                made.update(_within(node, made, calls))
+                made.update(_within(node, made, calls, name_of))
                 continue
             calls.append(_call(node, made))
             made.update({id(tensor): (len(calls) - 1, index) for index, tensor in enumerate(node.outputs)})
     return [made[id(tensor)][0] for tensor in graph.outputs]
 
 
-def _within(node: Any, made: Mapping[int, tuple[int, int]], calls: list[_Call]) -> dict[int, tuple[int, int]]:
+def _within(
+    node: Any, made: Mapping[int, tuple[int, int]], calls: list[_Call], name_of: Mapping[int, str]
+) -> dict[int, tuple[int, int]]:
     """Adds the calls of a nested model; returns what the outputs of its node are."""
     graph = _graph_of(node.operation)
     if graph is None:
         raise _OpaqueError
     read = [made[id(tensor)] for tensor in node.arguments.keras_tensors]
     inputs = {id(tensor): place for tensor, place in zip(graph.inputs, read, strict=True)}
-    ends = _add(graph, inputs, calls)
+    ends = _add(graph, inputs, calls, name_of)
     return {id(tensor): (place, 0) for tensor, place in zip(node.outputs, ends, strict=True)}
 
 
@@ -123,14 +133,17 @@ def _call(node: Any, made: Mapping[int, tuple[int, int]]) -> _Call:
     inputs: list[int] = []
     arguments: dict[str, Any] = {}
     is_layer = isinstance(node.operation, keras.layers.Layer)
+    passed_on = {id(getattr(tensor, "_keras_mask", None)) for tensor in node.arguments.keras_tensors}
     for place, (name, value) in enumerate(_bound(node)):
         tensors = [each for each in keras.tree.flatten(value) if isinstance(each, keras.KerasTensor)]
         read = [made[id(tensor)] for tensor in tensors]
+        if tensors and name.endswith("mask") and {id(tensor) for tensor in tensors} <= passed_on:
+            continue  # Keras passes masks on by itself
         if tensors and (place == 0 or name in _READ or not is_layer) and all(index == 0 for _, index in read):
-            inputs += [source for source, _ in read]
+            inputs += [source for source, _ in read if source >= 0]
         elif tensors:
             arguments[name] = read
-        elif value is not None:
+        elif value is not None and (name, value) != ("training", False):  # what a Sequential passes on
             arguments[name] = _plain(value)
     return _Call(node.operation, inputs, arguments if is_layer else _made_with(node.operation) | arguments)
 
@@ -161,6 +174,34 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def _reachable(calls: Sequence[_Call], outputs: Sequence[int]) -> tuple[list[_Call], list[int]]:
+    """Drops calls that no output depends on, such as those that compute masks."""
+    kept: set[int] = set()
+    pending = list(outputs)
+    while pending:
+        place = pending.pop()
+        if place >= 0 and place not in kept:
+            kept.add(place)
+            pending += _all_read(calls[place])
+    order = {place: number for number, place in enumerate(sorted(kept))}
+    order[_OUTSIDE[0]] = _OUTSIDE[0]
+    moved = [_moved(calls[place], order) for place in sorted(kept)]
+    return moved, [order[place] for place in outputs]
+
+
+def _all_read(call: _Call) -> list[int]:
+    consulted = [place for value in call.arguments.values() if _is_read(value) for place, _ in value]
+    return [*call.inputs, *consulted]
+
+
+def _moved(call: _Call, order: Mapping[int, int]) -> _Call:
+    arguments = {
+        name: [(order[place], index) for place, index in value] if _is_read(value) else value
+        for name, value in call.arguments.items()
+    }
+    return _Call(call.operation, [order[place] for place in call.inputs], arguments)
 
 
 def _named(arguments: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

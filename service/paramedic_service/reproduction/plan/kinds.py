@@ -91,9 +91,9 @@ def _both_ways(values: Arguments, inputs: tuple[Shape, ...], path: str) -> tuple
     shape, one = _WITHIN[forward.kind].geometry(forward.arguments, inputs, f"{path}.settings.layer")
     other_shape, other = _WITHIN[backward.kind].geometry(backward.arguments, inputs, f"{path}.settings.backward_layer")
     concatenated = values.get("merge_mode", "concat") == "concat"
-    if shape[:-1] != other_shape[:-1] or (shape != other_shape and not concatenated):
+    if shape != other_shape:  # Keras would join them, and be wrong about the width
         raise SpecError(f"{path}.settings.backward_layer", "its output does not fit to that of the forward layer")
-    return (*shape[:-1], shape[-1] + other_shape[-1] * concatenated) if concatenated else shape, one + other
+    return (*shape[:-1], 2 * shape[-1]) if concatenated else shape, one + other
 
 
 def _each_step(values: Arguments, inputs: tuple[Shape, ...], path: str) -> tuple[Shape, int]:

@@ -24,7 +24,7 @@ from paramedic_service.reproduction.plan.kind import (
 from paramedic_service.reproduction.plan.parts import ACTIVATION_LAYERS, DTYPES, GAIN, activation
 
 _axes = either(AXIS, several(AXIS, 1, 5))
-_dimension = either(only(-1, "the size that is left over"), integer(1, "features"))
+_dimension = either(integer(-1, -1), integer(1, "features"))
 
 
 def _dense(arguments: Arguments, inputs: tuple[Shape, ...], path: str) -> tuple[Shape, int]:
@@ -178,7 +178,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "LayerNormalization": Kind(_layer_normalised, {**_centred, "rms_scaling": FLAG}),
     "GroupNormalization": Kind(
-        _group_normalised, {**_centred, "axis": AXIS, "groups": either(only(-1, "one group a channel"), integer(1, 8192))}
+        _group_normalised, {**_centred, "axis": AXIS, "groups": either(integer(-1, -1), integer(1, 8192))}
     ),
     "RMSNormalization": Kind(_rms_normalised, {"axis": _axes, "epsilon": EPSILON}),
     "UnitNormalization": Kind(_along_axes, {"axis": _axes}),

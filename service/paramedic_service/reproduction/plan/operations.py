@@ -135,7 +135,7 @@ def _slice(value: Any, field_path: str, limits: Limits) -> tuple[int | None, ...
 
 _END = either(only(None, "the end of the axis"), integer(-(2**31), 2**31))
 _KEY = several(either(integer(-(2**31), 2**31), _slice), 1, 6)
-_INT = either(only(-1, "the batch"), integer(1, "features"))
+_INT = either(integer(-1, -1), integer(1, "features"))
 
 UNARY = frozenset(
     {
