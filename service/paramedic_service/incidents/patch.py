@@ -197,7 +197,7 @@ def _where(layer: Layer, field: str, word: str, argument: Any) -> Layer:
     if not known and field not in layer.settings:
         return layer
     present = getattr(layer, field) if known else layer.settings[field]
-    if word == "replace" and isinstance(argument, Mapping) and present not in argument:
+    if word == "replace" and isinstance(argument, Mapping) and not (isinstance(present, str) and present in argument):
         return layer
     return _changed(layer, field, word, argument)
 
@@ -241,7 +241,10 @@ def _multiply(present: Any, argument: Any) -> Any:
         raise PatchError(f"{present!r} is no number to multiply")
     if isinstance(argument, bool) or not isinstance(argument, int | float) or not 0 < argument < math.inf:
         raise PatchError(f"{argument!r} is no positive factor")
-    return max(1, round(present * argument)) if isinstance(present, int) else present * argument
+    product = present * argument
+    if not math.isfinite(product):
+        raise PatchError(f"{argument!r} times {present!r} is no finite number")
+    return max(1, round(product)) if isinstance(present, int) else product
 
 
 def _replace(present: Any, argument: Any) -> Any:

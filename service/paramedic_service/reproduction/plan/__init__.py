@@ -1,8 +1,8 @@
 """What may be reproduced: specifications checked against an allow-list and bounds, without any framework.
 
-A specification is hostile until proven otherwise. Everything in it is read as data: a kind of layer, an activation, a
-loss is looked up in a table here, and what is not in a table is refused with the path of the field. Nothing is imported,
-executed or opened, and sizes are computed before anything of that size exists.
+A specification is hostile until proven otherwise. Everything in it is read as data: a kind of layer, an activation or a
+loss is looked up in a table here, and what is not in a table is refused with the path of its field. Nothing is
+imported, executed or opened, and sizes are computed before anything of that size exists.
 """
 
 from paramedic_service.reproduction.plan.errors import SpecError

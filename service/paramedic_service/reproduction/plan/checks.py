@@ -1,4 +1,4 @@
-"""Checks of single values: each takes a value as it was sent and returns it as a constructor takes it, or refuses it."""
+"""Checks of single values: each takes one as it was sent, and returns it as a constructor takes it or refuses it."""
 
 import math
 import unicodedata

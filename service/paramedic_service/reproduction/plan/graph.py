@@ -171,7 +171,7 @@ def _with_operations(nodes: Mapping[str, Node], layers: Mapping[str, Layer]) -> 
             result[total.name] = total
             inputs = (total.name,)
         elif applied and kind is not None and kind.inputs[1] > 1:
-            raise _ambiguous(node, layers)
+            raise _ambiguous(node)
         elif kind is not None and 0 < len(inputs) < kind.inputs[0]:
             inputs += (inputs[-1],) * (kind.inputs[0] - len(inputs))  # told once, however often it is read
         result[node.name] = replace(node, inputs=inputs)
@@ -179,7 +179,7 @@ def _with_operations(nodes: Mapping[str, Node], layers: Mapping[str, Layer]) -> 
         if not operations or (set(operations) == {"Add"} and readers[node.name]):
             continue
         if readers[node.name] > 1 or not all(each in UNARY for each in operations):
-            raise _ambiguous(node, layers)
+            raise _ambiguous(node)
         last = node.name
         for number, each in enumerate(operations):
             result[f"{node.name}/{each.lower()}_{number}"] = Node(
@@ -196,11 +196,11 @@ def _noted(layer: Layer) -> tuple[str, ...]:
     return tuple(map(str, noted)) if isinstance(noted, list) else ()
 
 
-def _ambiguous(node: Node, layers: Mapping[str, Layer]) -> SpecError:
+def _ambiguous(node: Node) -> SpecError:
     return SpecError(
         f"{node.path}.settings.operations",
-        "these operations could have been applied in several ways; report the run with a client that tells its nodes, or "
-        "use layers such as Add in their place",
+        "these operations could have been applied in several ways; report the run with a client that tells its nodes, "
+        "or use layers such as Add in their place",
     )
 
 

@@ -172,6 +172,7 @@ def _kinds(axes: int) -> dict[str, Kind]:
     filters: dict[str, Check] = {"filters": integer(1, "units")}
     needs = ("filters", "kernel_size")
     paddings = ("valid", "same", "causal") if axes == 1 else ("valid", "same")
+    smooth = {"interpolation": choice("nearest", "bilinear")} if axes == 2 else {}
     pool = {"pool_size": size, "strides": size, "padding": choice("valid", "same"), **CHANNELS_LAST}
     globally: dict[str, Check] = {"keepdims": FLAG, **CHANNELS_LAST}
     ends = (
@@ -192,7 +193,7 @@ def _kinds(axes: int) -> dict[str, Kind]:
         "ZeroPadding": Kind(_bordered(axes, "padding", 1), {"padding": ends, **CHANNELS_LAST}),
         "Cropping": Kind(_bordered(axes, "cropping", -1), {"cropping": ends, **CHANNELS_LAST}, needs=("cropping",)),
         "UpSampling": Kind(
-            _enlarged(axes), {"size": size, **CHANNELS_LAST, **({"interpolation": choice("nearest", "bilinear")} if axes == 2 else {})}
+            _enlarged(axes), {"size": size, **CHANNELS_LAST, **smooth}
         ),
     }  # fmt: skip
     if axes == 3:

@@ -52,7 +52,7 @@ def joined(shapes: tuple[Shape, ...], axis: int, path: str) -> Shape:
     if len({len(shape) for shape in shapes}) > 1:
         raise SpecError(f"{path}.inputs", "arrays with different numbers of axes cannot be joined")
     place = place_of(axis, len(shapes[0]), path)
-    rest = tuple(shape[:place] + (1,) + shape[place + 1 :] for shape in shapes)
+    rest = tuple((*shape[:place], 1, *shape[place + 1 :]) for shape in shapes)
     for shape in rest[1:]:
         if any(size != first and -1 not in (size, first) for size, first in zip(shape, rest[0], strict=True)):
             raise SpecError(f"{path}.inputs", "arrays that are joined along one axis must agree in all others")

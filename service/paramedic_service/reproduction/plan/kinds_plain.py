@@ -136,7 +136,8 @@ _never_renormalised = only(False, "renormalisation is not built")
 
 KINDS: Mapping[str, Kind] = {
     "Dense": Kind(
-        _dense, {"units": integer(1, "units"), "use_bias": FLAG, **weighted("kernel", "bias")}, "units", True, ("units",)
+        _dense, {"units": integer(1, "units"), "use_bias": FLAG, **weighted("kernel", "bias")}, "units", True,
+        ("units",),
     ),
     "Embedding": Kind(
         _embedding,
@@ -150,7 +151,7 @@ KINDS: Mapping[str, Kind] = {
         needs=("input_dim", "output_dim"),
     ),
     "Activation": Kind(unchanged, {"activation": activation}, activation=True, needs=("activation",)),
-    **{name: Kind(_along_axes if "axis" in checks else unchanged, checks) for name, checks in ACTIVATION_LAYERS.items()},
+    **{name: Kind(_along_axes if "axis" in each else unchanged, each) for name, each in ACTIVATION_LAYERS.items()},
     "PReLU": Kind(_prelu, {"shared_axes": several(integer(1, 5), 1, 5), **weighted("alpha", activity=False)}),
     "Identity": Kind(unchanged),
     "Masking": Kind(_masked, {"mask_value": GAIN}),

@@ -56,8 +56,8 @@ ON_LOGITS = frozenset(name for name in LOSSES if name.endswith("crossentropy"))
 _ALIASES = {
     "mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
     "msle": "mean_squared_logarithmic_error", "bce": "binary_crossentropy", "bfce": "binary_focal_crossentropy",
-    "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh", "huber_loss": "huber",
-    "MSE": "mean_squared_error", "MAE": "mean_absolute_error",
+    "kld": "kl_divergence", "kullback_leibler_divergence": "kl_divergence", "logcosh": "log_cosh",
+    "huber_loss": "huber", "MSE": "mean_squared_error", "MAE": "mean_absolute_error",
 }  # fmt: skip
 _REDUCTION = choice("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight")
 

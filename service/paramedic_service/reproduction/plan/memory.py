@@ -62,8 +62,8 @@ def check_memory(plan: ModelPlan, description: Description, batch_size: int, lim
     if needed > limits.memory_bytes:
         raise SpecError(
             "description.model.layers",
-            f"a training of it in batches of {batch_size} would hold about {needed // MEBIBYTE:,} MiB, expected at most "
-            f"{limits.memory_bytes // MEBIBYTE:,} MiB; use smaller batches, shorter sequences or fewer units",
+            f"a training of it in batches of {batch_size} would hold about {needed // MEBIBYTE:,} MiB, expected at "
+            f"most {limits.memory_bytes // MEBIBYTE:,} MiB; use smaller batches, shorter sequences or fewer units",
         )
 
 
@@ -77,7 +77,7 @@ def _elements(layer: LayerPlan, shapes: dict[str, tuple[int, ...]]) -> int:
         return elements + read[0] * _STATES * shapes[layer.name][-1]
     if layer.kind in ("MultiHeadAttention", "Attention", "AdditiveAttention"):
         heads = layer.arguments.get("num_heads", 1)
-        return 4 * elements + heads * read[0] * shapes[layer.inputs[1]][0]
+        return 4 * elements + int(heads) * read[0] * shapes[layer.inputs[1]][0]
     return elements
 
 

@@ -177,7 +177,8 @@ class _Builder:
         if layer.parameters and layer.parameters != weights:
             raise SpecError(
                 f"{path}.parameters",
-                f"got {layer.parameters}, and a {layer.kind} of these settings has {weights}: a class of your own is not built",
+                f"got {layer.parameters}, and a {layer.kind} of these settings has {weights}; a class of your own by "
+                "that name is not built",
             )
         told = layer.output_shape
         if told and (

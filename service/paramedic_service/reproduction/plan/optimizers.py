@@ -163,7 +163,7 @@ def _scheduled(kind: str, reported: Any, path: str, limits: Limits) -> Part:
     if kind not in SCHEDULES:
         raise SpecError(
             f"{path}.schedule",
-            f"got {shown(kind)}, expected a schedule of {listed(SCHEDULES)}; what code of your own computes is not built",
+            f"got {shown(kind)}, expected a schedule of {listed(SCHEDULES)}; code of your own is not run",
         )
     if not isinstance(reported, Mapping) or reported.get("class_name") != kind:
         raise SpecError(field, f"got {shown(reported)}, expected the class_name and config of the {kind}")

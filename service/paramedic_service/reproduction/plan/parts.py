@@ -166,7 +166,8 @@ def activation(value: Any, field: str, limits: Limits) -> str | Part:
         if known not in ACTIVATIONS:
             raise SpecError(field, f"got {shown(value)}, expected one of {listed(ACTIVATIONS)}")
         return known
-    return _activation_layer(value, field, limits)
+    layer: Part = _activation_layer(value, field, limits)
+    return layer
 
 
 def policy(value: Any, field: str, limits: Limits) -> str:
@@ -176,7 +177,8 @@ def policy(value: Any, field: str, limits: Limits) -> str:
         if kind != "DTypePolicy":
             raise SpecError(field, f"got {shown(kind)}, expected a DTypePolicy")
         return policy(config.get("name"), f"{of_config}.name", limits)
-    return _policy(value, field, limits)
+    known: str = _policy(value, field, limits)
+    return known
 
 
 def _key(key: Any) -> str:

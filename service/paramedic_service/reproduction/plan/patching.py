@@ -11,7 +11,6 @@ from paramedic_service.reproduction.plan.checks import readable, shown
 from paramedic_service.reproduction.plan.errors import SpecError
 from paramedic_service.reproduction.plan.kind import Kind
 from paramedic_service.reproduction.plan.kinds import KINDS
-from paramedic_service.reproduction.plan.limits import Limits
 from paramedic_service.reproduction.plan.plans import DataOperation
 from paramedic_service.rules.description import Description, Layer, Model, Optimizer
 
@@ -25,14 +24,13 @@ _WRAPPERS = ("Bidirectional", "TimeDistributed")
 _ALWAYS_KEPT = frozenset({"weight_decay", "use_ema", "ema_momentum"})
 
 
-def patched(description: Description, patch: Mapping[str, Any], path: str, limits: Limits) -> Description:
+def patched(description: Description, patch: Mapping[str, Any], path: str) -> Description:
     """The description with a patch's changes.
 
     Args:
         description: As reported.
         patch: Operations by path.
         path: Of the patch, for errors.
-        limits: Bounds.
 
     Raises:
         SpecError: The patch is not of the grammar, or does not fit.

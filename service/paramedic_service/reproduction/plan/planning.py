@@ -112,7 +112,7 @@ def _extent(spec: ReproductionSpec, arms: int, limits: Limits) -> tuple[int, tup
     if total > limits.total_steps:
         raise SpecError(
             "steps",
-            f"{arms} arms from {seeds} seeds for {steps} steps are {total:,} steps, expected at most {limits.total_steps:,}",
+            f"{arms} arms from {seeds} seeds for {steps} steps are {total:,}, expected at most {limits.total_steps:,}",
         )
     for place, rule in enumerate(spec.rules):
         if rule not in _RULE_IDS:
@@ -123,7 +123,7 @@ def _extent(spec: ReproductionSpec, arms: int, limits: Limits) -> tuple[int, tup
 def _arm(index: int, arm: Arm, reported: Description, limits: Limits) -> ArmPlan:
     path = f"arms[{index}].patch"
     patch = read_patch(arm.patch)
-    description = patched(reported, patch, path, limits)
+    description = patched(reported, patch, path)
     training = description.training
     given = training.batch_size if training is not None and training.batch_size is not None else DEFAULT_BATCH_SIZE
     batch_size = integer(1, "batch_size")(given, "description.training.batch_size", limits)

@@ -148,9 +148,9 @@ class ArmPlan:
         batch_size: Samples a step.
         class_weights: Whether classes are weighted by the inverse of their frequency.
         operations: On the samples, in their order.
-        structure: Equal for arms that can share one compiled program: the same graph with the same shapes, loss, batch
-            size and optimizer. Learning rates, clips, numbers of the optimizer and of its schedule, initialisers and the
-            values of samples are inputs of a program and not part of it.
+        structure: Equal for arms that can share one compiled program: the same graph with the same shapes, loss,
+            batch size and optimizer. Learning rates, clips, numbers of the optimizer and of its schedule, initialisers
+            and the values of samples are inputs of a program and not part of it.
         error: Why this arm cannot be trained; the rest is then the training as reported, and not to be used. None:
             it can.
     """
