@@ -175,6 +175,8 @@ class Queue:
                 return
         except JobError as error:
             message.error = _with_log(str(error), error.log)
+        except (StoreError, OSError) as error:
+            message.error = f"the service could not run it: {error}; then reproduce it again"
         except Exception as error:
             _log.exception("a reproduction failed by a defect of the service", reproduction=message.id)
             message.error = f"the service failed on it ({type(error).__name__}: {error}); its log says where"

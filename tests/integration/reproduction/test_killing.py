@@ -100,6 +100,21 @@ def test_a_killed_service_takes_its_worker_along_and_the_next_one_does_the_job_o
     assert not lives(first_child)
 
 
+def test_a_worker_whose_guard_was_killed_ends_with_the_service_all_the_same(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    enqueue(tmp_path, f"mark={mark}", f"wait={tmp_path / 'never'}")
+
+    with service_process(tmp_path) as service:
+        wait_until(lambda: starts(mark))
+        (worker,) = starts(mark)
+        for guard in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
+            os.kill(int(guard), signal.SIGKILL)
+        assert lives(worker)
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+        wait_until(lambda: not lives(worker), GONE_WITHIN)
+
+
 def test_a_job_under_which_the_service_is_killed_twice_fails_and_says_so(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     job = enqueue(tmp_path, f"mark={mark}", f"wait={tmp_path / 'never'}")

@@ -27,6 +27,7 @@ from paramedic_service.reproduction.errors import QueueFullError, ReproductionNo
 from paramedic_service.reproduction.executors.interface import JobFailedError, WorkerLostError
 from paramedic_service.reproduction.plan import Limits, SpecError
 from paramedic_service.reproduction.service import ReproductionService
+from paramedic_service.reproduction.worker.job import Job
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import ReproductionState, RunKey
@@ -247,6 +248,19 @@ async def test_a_defect_of_the_service_fails_the_reproduction_and_nothing_else(
 
     assert (first.state, second.state) == (REPRODUCTION_STATE_FAILED, REPRODUCTION_STATE_FINISHED)
     assert "KeyError" in first.error
+
+
+async def test_a_job_that_the_store_cannot_give_fails_with_the_words_of_the_store(
+    store: Store, executor: ScriptedExecutor
+) -> None:
+    def broken(message: Reproduction) -> Job:
+        raise StoreError("paramedic.db: the disk is full; free space")
+
+    async with reproducing(store, executor, replace(steps(), job=broken)) as service:
+        last = await ended(service, await service.create(script("a")))
+
+    assert last.state == REPRODUCTION_STATE_FAILED
+    assert "paramedic.db: the disk is full; free space" in last.error
 
 
 async def test_a_report_that_cannot_be_made_costs_no_verdict(store: Store, executor: ScriptedExecutor) -> None:
