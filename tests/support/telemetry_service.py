@@ -16,6 +16,7 @@ from paramedic.v1.telemetry_pb2 import (
     Acknowledged,
     Registered,
     Rejected,
+    ReproductionEnded,
     StreamTelemetryRequest,
     StreamTelemetryResponse,
     Throttle,
@@ -104,6 +105,7 @@ class TelemetryService:
         self.registered = 0
         self.metadata: list[dict[str, str]] = []
         self.findings: list[Finding] = []  # sent with the next acknowledgement
+        self.reproductions: list[ReproductionEnded] = []  # told again and again, as the service may
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._server: grpc.Server | None = None
@@ -200,6 +202,8 @@ class TelemetryService:
         self._maybe_cut(context)
         while self.findings:
             yield _response(finding=self.findings.pop(0))
+        for ended in self.reproductions:
+            yield _response(reproduction=ended)
         yield _response(acknowledged=Acknowledged(sequence=entry.sequence + faults.acknowledge_ahead))
         self._maybe_cut(context)
 

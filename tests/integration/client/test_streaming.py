@@ -11,7 +11,8 @@ import paramedic
 from paramedic.v1.description_pb2 import ModelConfig, RunDescription, Tensor
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_OPENED, SEVERITY_CRITICAL, SEVERITY_WARNING, Finding, Remedy
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED
-from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingBegan
+from paramedic.v1.telemetry_pb2 import EpochEnded, ReproductionEnded, TrainingBegan
+from paramedic.v1.verdict_pb2 import ReproductionLink, ReproductionVerdict
 from support.telemetry_service import TelemetryService
 from support.waiting import wait_until
 
@@ -92,6 +93,23 @@ def test_the_first_mapping_of_norms_becomes_the_tensor_table(service: TelemetryS
     run.finish()
     tables = [entry.description.tensors for entry in service.run().entries if entry.description.tensors]
     assert [tensor.name for tensor in tables[0]] == ["kernel", "bias"]
+
+
+def test_what_reproductions_said_reaches_the_user_once(
+    service: TelemetryService, begin: BeginRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = ReproductionLink(reproduction="abc", verdict=ReproductionVerdict(summary="Clipping\nhelps."))
+    service.reproductions.append(ReproductionEnded(incident="exploding_gradient", reproduction=link))
+    run = begin()
+    for step in range(3):
+        run.log(step, loss=1.0)
+        service.wait_for_steps(step + 1)
+    wait_until(lambda: run.reproductions != [])
+    run.finish()
+    assert run.reproductions == service.reproductions
+    told = [record.getMessage() for record in caplog.records if "reproduction" in record.getMessage()]
+    assert len(told) == 1
+    assert "reproduction abc of exploding_gradient ended: Clipping helps." in told[0]
 
 
 def test_findings_reach_the_user(service: TelemetryService, begin: BeginRun, caplog: pytest.LogCaptureFixture) -> None:

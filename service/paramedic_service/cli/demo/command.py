@@ -1,4 +1,4 @@
-"""`paramedic demo`: from an empty machine to findings on three real trainings."""
+"""`paramedic demo`: from an empty machine to findings on three real trainings, and a remedy proven for each fault."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Annotated, Any
 
 import typer
@@ -16,12 +16,14 @@ from rich.console import Console
 
 from paramedic.v1.diagnosis_pb2 import ListFindingsRequest
 from paramedic_service.cli import connection, output
-from paramedic_service.cli.demo.display import Display, show_scrape, show_verdicts
+from paramedic_service.cli.demo.display import Display, show_proofs, show_scrape, show_verdicts
 from paramedic_service.cli.demo.feed import FindingFeed, finding_feed
 from paramedic_service.cli.demo.processes import signals_end_the_block
+from paramedic_service.cli.demo.proof import Proof
 from paramedic_service.cli.demo.service import OwnService, own_service
 from paramedic_service.cli.demo.training import PROJECT, Training, training
 from paramedic_service.cli.demo.verdict import EXPECTATIONS
+from paramedic_service.cli.documents import document
 from paramedic_service.cli.root import app
 
 _REFRESH = 0.25
@@ -42,9 +44,10 @@ def demo(
     tls: connection.Tls = False,
     tls_ca: connection.TlsCa = None,
 ) -> None:
-    """Trains three small networks on real data, one of them healthy, and shows what is found in them.
+    """Trains three small networks, one of them healthy, and shows what is found in them and what removes it.
 
-    Exits with 0 when the findings are the expected ones, and the healthy training has none.
+    Those with a fault are trained again, as they were and with each remedy alone. Exits with 0 when the findings are
+    the expected ones, the healthy training has none, and a remedy removed each fault.
     """
     for module in ("tensorflow", "sklearn"):
         if importlib.util.find_spec(module) is None:
@@ -69,17 +72,25 @@ def demo(
             stack.enter_context(training(expectation, suffix, url, environment, directory))
             for expectation in EXPECTATIONS
         ]
-        _follow(service, feed, trainings, Display(console, trainings))
+        proofs = [Proof(each) for each in trainings if each.expectation.any_of]
+        _follow(service, feed, trainings, proofs, Display(console, trainings, proofs))
         if own is not None:
             show_scrape(console, own.scrape(), trainings)
         show_verdicts(console, trainings)
+        reports = Path(mkdtemp(prefix="paramedic-reports-"))
+        for proof in proofs:
+            proof.write_report(service, reports)
+        show_proofs(console, proofs)
         for each in trainings:
             _complain(each)
+        for proof in proofs:
+            for complaint in proof.complaints:
+                sys.stderr.write(f"paramedic: {proof.training.name}: {complaint}\n")
         if as_json:
-            output.print_json(_document(trainings))
+            output.print_json(_document(trainings, proofs))
         if keep and own is not None:
             _keep(console, own)
-        if any(each.complaints for each in trainings):
+        if _complaints(trainings, proofs):
             raise typer.Exit(1)
 
 
@@ -100,8 +111,17 @@ def _client_environment(token: str | None, tls: bool, tls_ca: Path | None) -> di
     return environment
 
 
-def _follow(service: connection.Service, feed: FindingFeed, trainings: Sequence[Training], display: Display) -> None:
-    """Shows steps, losses and findings until every training has ended and its run is settled."""
+def _follow(
+    service: connection.Service,
+    feed: FindingFeed,
+    trainings: Sequence[Training],
+    proofs: Sequence[Proof],
+    display: Display,
+) -> None:
+    """Shows steps, losses, findings and reproductions until everything has ended.
+
+    A run is reproduced as soon as it has ended, beside the trainings that have not.
+    """
     by_run = {each.run.id: each for each in trainings}
     with display.progress:
         deadline = float("inf")
@@ -119,7 +139,10 @@ def _follow(service: connection.Service, feed: FindingFeed, trainings: Sequence[
                     display.finding(finding)
             for each in trainings:
                 display.update(each)
-            settled = done and (time.monotonic() > deadline or all(_settled(each) for each in trainings))
+            _reproduce(service, proofs, display)
+            late = time.monotonic() > deadline
+            settled = done and (late or all(_settled(each) for each in trainings))
+            settled = settled and all(proof.settled or (late and proof.reproduction is None) for proof in proofs)
             if not settled:
                 time.sleep(_REFRESH)
         for each in trainings:
@@ -130,9 +153,25 @@ def _follow(service: connection.Service, feed: FindingFeed, trainings: Sequence[
             each.explain(service)
 
 
+def _reproduce(service: connection.Service, proofs: Sequence[Proof], display: Display) -> None:
+    for proof in proofs:
+        if proof.due:
+            proof.ask(service)
+        elif proof.reproduction is not None and not proof.settled:
+            proof.refresh(service)
+        display.update_proof(proof)
+
+
 def _settled(training: Training) -> bool:
     # Who fails may not have told the service.
     return training.ended or training.process.exit_status != 0
+
+
+def _complaints(trainings: Sequence[Training], proofs: Sequence[Proof]) -> list[str]:
+    """Everything that is wrong with how it went."""
+    return [complaint for each in trainings for complaint in each.complaints] + [
+        complaint for proof in proofs for complaint in proof.complaints
+    ]
 
 
 def _complain(training: Training) -> None:
@@ -143,9 +182,20 @@ def _complain(training: Training) -> None:
         training.process.show_log_tail()
 
 
-def _document(trainings: Sequence[Training]) -> dict[str, Any]:
+def _document(trainings: Sequence[Training], proofs: Sequence[Proof]) -> dict[str, Any]:
     return {
-        "as_expected": not any(each.complaints for each in trainings),
+        "as_expected": not _complaints(trainings, proofs),
+        "reproductions": [
+            {
+                "training": each.training.name,
+                "reproduction": None if each.reproduction is None else each.reproduction.id,
+                "verdict": None if each.reproduction is None else document(each.reproduction.verdict),
+                "remedy": each.remedy or None,
+                "report": None if each.report is None else str(each.report),
+                "complaints": each.complaints,
+            }
+            for each in proofs
+        ],
         "trainings": [
             {
                 "training": each.name,

@@ -8,18 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 from paramedic.v1.finding_pb2 import Finding
+from paramedic_service.cli.demo.proof import Proof
 from paramedic_service.cli.demo.training import Training
 from paramedic_service.cli.findings_table import row
 from paramedic_service.cli.output import printable
+from paramedic_service.cli.reproduce.following import has_ended
+from paramedic_service.cli.reproduce.tables import show_verdict
 from paramedic_service.metrics import families
 
 _SCRAPED = (families.STEP, families.LOSS, families.GRADIENT_NORM, families.FINDINGS)
 
 
 class Display:
-    """A live line a training, and findings above them."""
+    """A live line a training and reproduction, and findings above them."""
 
-    def __init__(self, console: Console, trainings: Sequence[Training]) -> None:
+    def __init__(self, console: Console, trainings: Sequence[Training], proofs: Sequence[Proof]) -> None:
         self._console = console
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -31,8 +34,8 @@ class Display:
             disable=not console.is_terminal,
         )
         self._tasks = {
-            training.name: self.progress.add_task(training.name, total=None, status="starting")
-            for training in trainings
+            name: self.progress.add_task(name, total=None, status="starting")
+            for name in [training.name for training in trainings] + [proof.name for proof in proofs]
         }
 
     def update(self, training: Training) -> None:
@@ -46,6 +49,20 @@ class Display:
             total=training.steps,
             completed=training.last_step or 0,
             status=status + ("  done" if training.process.exit_status == 0 else ""),
+        )
+
+    def update_proof(self, proof: Proof) -> None:
+        """Shows how a reproduction stands now."""
+        if proof.reproduction is None:
+            self.progress.update(self._tasks[proof.name], status="waits for the run to end")
+            return
+        told = proof.reproduction.progress
+        ended = "done" if has_ended(proof.reproduction) else told.phase or "queued"
+        self.progress.update(
+            self._tasks[proof.name],
+            total=told.steps or None,
+            completed=told.steps_done,
+            status=f"{told.ended} of {told.trainings} trainings  {printable(ended)}",
         )
 
     def finding(self, finding: Finding) -> None:
@@ -82,3 +99,13 @@ def show_verdicts(console: Console, trainings: Sequence[Training]) -> None:
         )
     console.print()
     console.print(table)
+
+
+def show_proofs(console: Console, proofs: Sequence[Proof]) -> None:
+    """Shows what each reproduction proved, arm by arm, and where its report is."""
+    for proof in proofs:
+        if proof.reproduction is None:
+            continue
+        show_verdict(console, proof.reproduction, proof.name)
+        if proof.report is not None:
+            console.print(f"report: {proof.report}", markup=False, soft_wrap=True)

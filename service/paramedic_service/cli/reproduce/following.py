@@ -23,6 +23,11 @@ _ENDED = (
 )
 
 
+def has_ended(reproduction: Reproduction) -> bool:
+    """Whether nothing more comes of a reproduction."""
+    return reproduction.state in _ENDED
+
+
 def follow(service: Reproductions, created: Reproduction, console: Console, name: str) -> Reproduction:
     """Shows a reproduction until it ended; an interrupt cancels it.
 
@@ -54,7 +59,7 @@ def watch(service: Reproductions, created: Reproduction, view: "View") -> Reprod
         grpc.RpcError: The service is gone for good.
     """
     latest, heard = created, time.monotonic()
-    while latest.state not in _ENDED:
+    while not has_ended(latest):
         try:
             with service.watch(created.id) as changes:
                 for change in changes:
