@@ -7,7 +7,7 @@ from paramedic.v1.reproduction_pb2 import TrainingOutcome
 from paramedic_service.reproduction.data import DataError, Samples, draw, transform
 from paramedic_service.reproduction.plan import ArmPlan, Limits, Plan
 from paramedic_service.reproduction.worker.arrays import Arrays
-from paramedic_service.reproduction.worker.device import prepare
+from paramedic_service.reproduction.worker.device import prepare, side_by_side
 from paramedic_service.reproduction.worker.folding import untrained
 from paramedic_service.reproduction.worker.progress import Progress
 from paramedic_service.reproduction.worker.trainer import Trainer
@@ -26,7 +26,8 @@ def train_arms(plan: Plan, limits: Limits, shared: Path | None, progress: Progre
         DataError: There are no samples for the training as reported.
         MemoryError: There is not enough of it.
     """
-    pool = ThreadPoolExecutor(prepare(), "training")
+    prepare()
+    pool = ThreadPoolExecutor(side_by_side(), "training")
     try:
         trainer = Trainer(plan.steps)
         for seed in plan.seeds:
