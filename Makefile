@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONSTRAINTS := .ci/constraints.txt
 
-.PHONY: demo test bench corpus lint format stubs runbooks constraints
+.PHONY: demo test bench corpus lint format stubs runbooks manifests constraints
 
 demo: $(READY)
 	$(BIN)/paramedic demo
@@ -30,6 +30,10 @@ lint: $(READY)
 	$(BIN)/buf format --diff --exit-code proto
 	.ci/stubs --check
 	$(BIN)/python .ci/runbooks --check
+	$(BIN)/python deploy/grafana/build.py --check
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/python .ci/manifests --check
+	$(BIN)/kubernetes-validate --strict --quiet --no-warn -k 1.29 deploy/kubernetes/*.yaml
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -43,6 +47,10 @@ stubs:
 # Regenerates deploy/runbooks from the rules and deploy/runbooks/notes.
 runbooks: $(READY)
 	$(BIN)/python .ci/runbooks
+
+# Regenerates deploy/kubernetes from deploy/helm.
+manifests: $(READY)
+	$(BIN)/python .ci/manifests
 
 # Writes down the versions that are installed now, after trying newer ones by hand.
 constraints: $(READY)
