@@ -67,6 +67,8 @@ def _standardised(array: ArrayProfile) -> ArrayProfile:
 
 
 def _truncated(array: ArrayProfile, steps: int) -> ArrayProfile:
+    if array.shortest is not None and array.shortest >= steps:
+        return _of_length(array, steps)
     shape = array.shape
     if len(shape) > 1 and shape[1] > steps:
         shape = (shape[0], steps, *shape[2:])

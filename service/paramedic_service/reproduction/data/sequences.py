@@ -68,7 +68,9 @@ def _length(samples: Samples) -> int:
 
 def _first(array: Array, steps: int) -> Array:
     if array.dtype == object:
-        return _sequences([sequence[:steps] for sequence in array])
+        cut = [sequence[:steps] for sequence in array]
+        # Those that were longer throughout now have one length, and are an array.
+        return _sequences(cut) if min(map(len, cut)) < steps else _of_length(array, steps)
     return array[:, :steps] if array.ndim > 1 else array
 
 
