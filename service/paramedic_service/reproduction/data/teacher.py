@@ -7,8 +7,8 @@ from paramedic_service.reproduction.data.samples import Array, Floats
 _CURVATURE = 0.5
 """How much of what the network sees is bent: enough to reward hidden layers, not so much that they must be wide."""
 
-_DISTANCE = 1.5
-"""Deviation of the centres of classes, in those of the samples around them: classes overlap, as real ones do."""
+_DISTANCE = 3.5
+"""From the centre of a class to its nearest neighbour, on average, in deviations of the samples around it."""
 
 _ROUNDS = 40
 _SHRINK = 0.9
@@ -33,11 +33,14 @@ class Teacher:
         return bent
 
     def centres(self, classes: int) -> Floats:
-        """Draws where classes lie, [classes, factors]; as far apart as chance allows."""
-        drawn = self._generator.normal(size=(4, classes, self.factors))
-        apart = [_least_distance(each) for each in drawn]
-        chosen: Floats = _DISTANCE * drawn[int(np.argmax(apart))]
-        return chosen
+        """Draws where classes lie, [classes, factors]: as far apart however many they are, and whatever is drawn."""
+        drawn = self._generator.normal(size=(classes, self.factors))
+        squares = np.square(drawn).sum(1)
+        apart = squares[:, None] + squares - 2 * drawn @ drawn.T
+        np.fill_diagonal(apart, np.inf)
+        nearest = np.sqrt(np.maximum(apart.min(1), 0.0)).mean() if classes > 1 else 1.0
+        centres: Floats = _DISTANCE / max(float(nearest), 1e-6) * (drawn - drawn.mean(0))
+        return centres
 
     def scores(self, factors: Array, centres: Floats) -> Floats:
         """How near factors [..., factors] are to each centre, as the network sees them: [..., classes]."""
@@ -80,10 +83,3 @@ def thresholds_by_share(scores: Floats, shares: Floats) -> Floats:
         step = np.log(shares) - np.log(np.maximum(found, 1e-4))
         thresholds += 0.3 * scale * np.clip(step, -3, 3)
     return thresholds
-
-
-def _least_distance(centres: Floats) -> float:
-    if len(centres) < 2 or len(centres) > 64:
-        return 0.0
-    apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
-    return float(apart[np.triu_indices(len(centres), 1)].min())

@@ -15,7 +15,7 @@ _CANDIDATES = 6
 _OCCURRENCES = 20
 """How often a word occurs on average: nobody learns anything of a word that occurs once."""
 
-_PREFERENCE = 1.5
+_PREFERENCE = 2.0
 
 
 def speak(layout: Layout, factors: Floats, words: Marginal, generator: np.random.Generator) -> tuple[Array, Floats]:
