@@ -74,17 +74,19 @@ def read_graph(model: Model, limits: Limits) -> Graph:
     return _described(model, limits) if model.nodes else _implied(model.layers)
 
 
-def changed(graph: Graph, before: Sequence[Layer], after: Sequence[Layer]) -> Graph:
+def changed(graph: Graph, before: Sequence[Layer], after: Sequence[Layer], limits: Limits) -> Graph:
     """The graph once a patch inserted layers behind others, or removed some.
 
     Args:
         graph: As described.
         before: The layers that it was described with.
         after: The layers as patched.
+        limits: Bounds.
 
     Raises:
         SpecError: What is left does not hang together.
     """
+    _check_names(after, limits)
     old = {layer.name for layer in before}
     new = {layer.name for layer in after}
     nodes, outputs = dict(graph.nodes), graph.outputs

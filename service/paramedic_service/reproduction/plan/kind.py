@@ -30,6 +30,7 @@ class Kind:
         needs: Arguments without which there is no such layer.
         defaults: Of arguments that a remedy's insertion leaves out.
         inputs: Least and most arrays that it reads.
+        call: Checks of what it may be called with beside them.
     """
 
     geometry: Geometry
@@ -39,6 +40,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     defaults: Arguments = field(default_factory=dict)
     inputs: tuple[int, int] = (1, 1)
+    call: Mapping[str, Check] = field(default_factory=dict)
 
 
 CHANNELS_LAST: Mapping[str, Check] = {"data_format": choice("channels_last")}

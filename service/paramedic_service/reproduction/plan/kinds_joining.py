@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from paramedic_service.reproduction.plan.checks import choice, either, integer, only, several
+from paramedic_service.reproduction.plan.checks import Check, choice, either, integer, only, several
 from paramedic_service.reproduction.plan.errors import SpecError
 from paramedic_service.reproduction.plan.kind import (
     AXIS,
@@ -18,6 +18,8 @@ from paramedic_service.reproduction.plan.kind import (
 )
 
 _MANY = (2, 64)
+_CAUSAL: Mapping[str, Check] = {"use_causal_mask": FLAG}
+"""Whether no step sees what comes after it."""
 
 
 def broadcast(shapes: tuple[Shape, ...], path: str) -> Shape:
@@ -110,7 +112,7 @@ def _scored(extra: int, per_feature: bool) -> "Kind":
     checks = {"use_scale": FLAG, "dropout": RATE}
     if not per_feature:
         checks["score_mode"] = choice("dot", "concat")
-    return Kind(geometry, checks, inputs=(2, 3))
+    return Kind(geometry, checks, inputs=(2, 3), call=_CAUSAL)
 
 
 _width = either(integer(1, "units"), several(integer(1, "units"), 1, 1))
@@ -139,5 +141,6 @@ KINDS: Mapping[str, Kind] = {
         },
         needs=("num_heads", "key_dim"),
         inputs=(2, 3),
+        call=_CAUSAL,
     ),
 }

@@ -75,8 +75,8 @@ def loss_plan(loss: Loss, path: str, limits: Limits) -> LossPlan:
         path: Of its field, for errors.
         limits: Bounds.
     """
-    name = _ALIASES.get(loss.name, loss.name)
-    if name not in LOSSES:
+    name = _ALIASES.get(loss.name, loss.name) if isinstance(loss.name, str) else loss.name
+    if not isinstance(name, str) or name not in LOSSES:
         raise SpecError(
             f"{path}.name", f"got {shown(name)}, expected a loss of {listed(LOSSES)}; code of your own is not run"
         )

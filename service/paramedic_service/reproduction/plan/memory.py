@@ -34,8 +34,7 @@ def check_size(plan: LayerPlan, parameters: int, path: str, limits: Limits) -> N
         )
     elements = math.prod(size for size in plan.output_shape[1:] if size > 0)
     if elements > limits.features:
-        where = f"{path}.output_shape" if plan.kind == "InputLayer" else path
-        raise SpecError(where, f"a sample has {elements:,} elements here, expected at most {limits.features:,}")
+        raise SpecError(path, f"a sample has {elements:,} elements here, expected at most {limits.features:,}")
     if len(plan.output_shape) > limits.rank:
         raise SpecError(path, f"its output has {len(plan.output_shape)} axes, expected at most {limits.rank}")
 

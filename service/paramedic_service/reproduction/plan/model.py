@@ -38,7 +38,7 @@ def model_plan(reported: Description, arm: Description, batch_size: int, limits:
     if arm is not reported:
         if len(arm.model.layers) > limits.layers:
             raise SpecError(f"{PATH}.layers", f"got {len(arm.model.layers)}, expected at most {limits.layers}")
-        graph = changed(graph, reported.model.layers, arm.model.layers)
+        graph = changed(graph, reported.model.layers, arm.model.layers, limits)
     precision = (arm.training.precision if arm.training else "") or _FLOAT
     choice(*POLICIES)(precision, "description.training.precision", limits)
     builder = _Builder(reported, arm, graph, limits)
@@ -98,7 +98,7 @@ class _Builder:
         checked, arrays = operation_arguments(node.operation, node.arguments, len(sources), node.path, self._limits)
         shapes = tuple(self._plans[source].output_shape for source in sources)
         shape, _ = OPERATIONS[node.operation].geometry(checked, shapes, node.path)
-        return LayerPlan(node.name, node.operation, {**checked, "arrays": arrays}, sources, shape, operation=True)
+        return LayerPlan(node.name, node.operation, {**checked, "arrays": arrays}, sources, {}, shape, operation=True)
 
     def _layer(self, node: Node) -> LayerPlan | None:
         place, layer = self._layers[node.layer]
@@ -112,7 +112,7 @@ class _Builder:
         sources = self._sources(node) or (self._unnamed_input(layer, path),)
         if not kind.inputs[0] <= len(sources) <= kind.inputs[1]:
             raise SpecError(f"{node.path}.inputs", f"a {layer.kind} reads {kind.inputs[0]}, not {len(sources)}")
-        _check_call(node)
+        call = _call(node, kind, self._limits)
         checked = layer_arguments(layer, kind, path, self._limits)
         shapes = tuple(self._plans[source].output_shape for source in sources)
         shape, weights = kind.geometry(checked, shapes, path)
@@ -120,8 +120,8 @@ class _Builder:
         first = self._first_call.setdefault(layer.name, node.name)
         if first != node.name:
             self._check_shared(first, shapes, node.path)
-            return LayerPlan(node.name, layer.kind, checked, sources, shape, shares=first)
-        return LayerPlan(node.name, layer.kind, checked, sources, shape, weights)
+            return LayerPlan(node.name, layer.kind, checked, sources, call, shape, shares=first)
+        return LayerPlan(node.name, layer.kind, checked, sources, call, shape, weights)
 
     def _check_shared(self, first: str, shapes: Sequence[Shape], path: str) -> None:
         built_for = [self._plans[source].output_shape[-1] for source in self._plans[first].inputs]
@@ -137,7 +137,7 @@ class _Builder:
             return name
         dtype = "int32" if layer.kind == "Embedding" else _FLOAT
         plan = self._input(name, layer, layer.input_shape, path, {"dtype": dtype})
-        check_size(plan, self._parameters, path, self._limits)
+        check_size(plan, self._parameters, f"{path}.input_shape", self._limits)
         self._plans[name] = plan
         return name
 
@@ -155,7 +155,7 @@ class _Builder:
             shape = _followed(shape, before, after)
         if not 1 <= len(shape) <= self._limits.rank:
             raise SpecError(field, f"got {len(shape)} axes, expected 1 to {self._limits.rank}, the batch first")
-        sizes = several(_SIZE, 0, self._limits.rank)(shape[1:], field, self._limits)
+        sizes = several(_SIZE, 1, self._limits.rank)((-1, *shape[1:]), field, self._limits)[1:]
         if 0 in sizes:
             raise SpecError(f"{field}[{sizes.index(0) + 1}]", "got 0, expected a size, or -1 where it varies")
         if len(sizes) == 2 and sizes[0] > self._limits.sequence_length:
@@ -168,7 +168,7 @@ class _Builder:
         dtype = checked.get("dtype", reported.get("dtype") or _FLOAT)
         choice(*DTYPES)(dtype, f"{path}.settings.dtype", self._limits)
         taken = {"shape": tuple(None if size == -1 else size for size in sizes), "dtype": dtype}
-        return LayerPlan(name, INPUT, taken, (), (-1, *sizes))
+        return LayerPlan(name, INPUT, taken, output_shape=(-1, *sizes))
 
     def _compare(self, layer: Layer, shape: Shape, weights: int, path: str) -> None:
         """Refuses layers that are not what they are called, as far as the report tells."""
@@ -226,11 +226,12 @@ def _kind(layer: Layer, path: str) -> Kind:
     return KINDS[layer.kind]
 
 
-def _check_call(node: Node) -> None:
-    """Layers are called on arrays and on nothing else."""
+def _call(node: Node, kind: Kind, limits: Limits) -> dict[str, Any]:
+    """What a layer is called with beside arrays, which for most is nothing."""
     for name, value in node.arguments.items():
-        if value is not None:
-            raise SpecError(f"{node.path}.arguments.{shown(name)}", "layers are called on arrays alone")
+        if name not in kind.call and value is not None:
+            raise SpecError(f"{node.path}.arguments.{shown(name)}", "the layer is not called with it, only on arrays")
+    return arguments(node.arguments, kind.call, f"{node.path}.arguments", limits)
 
 
 def _profiles(reported: Description, arm: Description) -> list[tuple[Shape, Shape]]:

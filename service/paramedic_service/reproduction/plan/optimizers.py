@@ -120,8 +120,8 @@ def optimizer_plan(optimizer: Optimizer, path: str, limits: Limits, factor: floa
         limits: Bounds.
         factor: By which a remedy changed the learning rate, for the schedule to follow.
     """
-    name = _ALIASES.get(optimizer.name, optimizer.name)
-    if name not in OPTIMIZERS:
+    name = _ALIASES.get(optimizer.name, optimizer.name) if isinstance(optimizer.name, str) else optimizer.name
+    if not isinstance(name, str) or name not in OPTIMIZERS:
         raise SpecError(f"{path}.name", f"got {shown(name)}, expected an optimizer of {listed(OPTIMIZERS)}")
     settings = dict(optimizer.settings)
     reported = settings.pop("learning_rate", None)
@@ -160,7 +160,7 @@ def _arguments(name: str, settings: Mapping[str, Any], path: str, limits: Limits
 
 def _scheduled(kind: str, reported: Any, path: str, limits: Limits) -> Part:
     field = f"{path}.settings.learning_rate"
-    if kind not in SCHEDULES:
+    if not isinstance(kind, str) or kind not in SCHEDULES:
         raise SpecError(
             f"{path}.schedule",
             f"got {shown(kind)}, expected a schedule of {listed(SCHEDULES)}; code of your own is not run",

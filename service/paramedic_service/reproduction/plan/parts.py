@@ -146,7 +146,7 @@ def named(value: Any, field: str, what: str) -> tuple[str, Mapping[str, Any], st
 def arguments(config: Mapping[str, Any], checks: Mapping[str, Check], field: str, limits: Limits) -> dict[str, Any]:
     """Checks settings by name; None says that there is nothing to say."""
     checked = {}
-    for key, value in config.items():
+    for key, value in sorted(config.items()):  # maps on the wire have no order, and errors should not change
         if value is None or (key in _OF_EVERY_PART and key not in checks):
             continue
         if key not in checks:
@@ -159,8 +159,9 @@ def arguments(config: Mapping[str, Any], checks: Mapping[str, Check], field: str
 
 def activation(value: Any, field: str, limits: Limits) -> str | Part:
     """An activation by name, or a layer without weights in its place."""
-    if isinstance(value, Mapping) and value.get("class_name") == "function":
-        value = named(value, field, "activation") and value.get("config")
+    if isinstance(value, Mapping) and value.get("class_name") == "function" and isinstance(value.get("config"), str):
+        named({**value, "config": {}}, field, "activation")
+        value = value["config"]
     if isinstance(value, str):
         known = _ACTIVATION_ALIASES.get(value, value)
         if known not in ACTIVATIONS:

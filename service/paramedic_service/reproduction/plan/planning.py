@@ -122,7 +122,7 @@ def _extent(spec: ReproductionSpec, arms: int, limits: Limits) -> tuple[int, tup
 
 def _arm(index: int, arm: Arm, reported: Description, limits: Limits) -> ArmPlan:
     path = f"arms[{index}].patch"
-    patch = read_patch(arm.patch)
+    patch = dict(sorted(read_patch(arm.patch).items()))  # maps on the wire have no order
     description = patched(reported, patch, path)
     training = description.training
     given = training.batch_size if training is not None and training.batch_size is not None else DEFAULT_BATCH_SIZE
@@ -179,7 +179,9 @@ def _losses(losses: Sequence[Loss], model: ModelPlan, limits: Limits) -> tuple[L
 def _workload_arm(index: int, arm: Arm, arguments: Mapping[str, Any]) -> WorkloadArm:
     path = f"arms[{index}].patch"
     try:
-        changes = {name: _set(name, operation, arguments, path) for name, operation in read_patch(arm.patch).items()}
+        changes = {
+            name: _set(name, operation, arguments, path) for name, operation in sorted(read_patch(arm.patch).items())
+        }
     except SpecError as error:
         if not index:
             raise

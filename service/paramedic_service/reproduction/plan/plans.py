@@ -34,6 +34,7 @@ class LayerPlan:
             layer within. Of an operation: of its call, with the names of the parameters that its inputs are for under
             "arrays"; one that takes a list of them ends with "*".
         inputs: Names of the places that feed it, in the order of its arguments, repeated where it reads one twice.
+        call: Arguments of a layer's call beside what it reads: "use_causal_mask".
         output_shape: With the batch dimension; -1 for unknown sizes.
         parameters: Elements of its weights; 0 where they belong to the layer that it shares them with.
         shares: Name of the place whose layer this one calls again; empty where it is a layer of its own.
@@ -44,6 +45,7 @@ class LayerPlan:
     kind: str
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
+    call: dict[str, Any] = field(default_factory=dict)
     output_shape: tuple[int, ...] = ()
     parameters: int = 0
     shares: str = ""

@@ -9,6 +9,7 @@ from paramedic.v1.reproduction_pb2 import ReproductionSpec
 from paramedic_service.reproduction.plan.checks import readable, shown
 from paramedic_service.reproduction.plan.errors import SpecError
 from paramedic_service.reproduction.plan.limits import Limits
+from paramedic_service.reproduction.plan.profiles import FEATURES, MOST_FEATURES
 
 _LONG_TEXT = 2_000
 """Characters of a text for people, and of a text within settings: a client cuts those at 1,024."""
@@ -117,6 +118,13 @@ def _check_description(description: RunDescription, limits: Limits) -> None:
         _check_count(len(layer.inputs), limits.layers, f"{path}.inputs")
         _check_count(len(layer.input_shape), limits.rank, f"{path}.input_shape")
         _check_count(len(layer.output_shape), limits.rank, f"{path}.output_shape")
+    for group, arrays in (("inputs", data.inputs), ("targets", data.targets)):
+        for place, array in enumerate(arrays):
+            path = f"description.data.{group}[{place}]"
+            _check_count(len(array.shape), limits.rank, f"{path}.shape")
+            _check_count(len(array.class_counts), limits.classes, f"{path}.class_counts")
+            for field in FEATURES:
+                _check_count(len(getattr(array, field)), MOST_FEATURES, f"{path}.{field}")
     for place, node in enumerate(model.nodes):
         _check_count(len(node.inputs), limits.layers, f"description.model.nodes[{place}].inputs")
 

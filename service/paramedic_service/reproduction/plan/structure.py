@@ -30,7 +30,15 @@ def structure_of(
 
 
 def _layer(layer: LayerPlan) -> Hashable:
-    return (layer.name, layer.kind, _frozen(layer.arguments), layer.inputs, layer.output_shape, layer.shares)
+    return (
+        layer.name,
+        layer.kind,
+        _frozen(layer.arguments),
+        layer.inputs,
+        _frozen(layer.call),
+        layer.output_shape,
+        layer.shares,
+    )
 
 
 def _frozen(value: Any) -> Hashable:

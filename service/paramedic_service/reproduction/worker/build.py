@@ -98,7 +98,7 @@ def build(model: ModelPlan, seed: int | None = None) -> Any:
             random.seed(f"{seed}/{place.name}")
         if not place.shares:
             made[place.name] = _layer(place, names[place.name], model.precision)
-        outputs[place.name] = _called(made[place.shares or place.name], place.kind, arrays)
+        outputs[place.name] = _called(made[place.shares or place.name], place, arrays)
     inputs = [outputs[place.name] for place in model.inputs]
     results = [outputs[name] for name in model.outputs]
     return keras.Model(_one_or_all(inputs), _one_or_all(results))
@@ -124,10 +124,10 @@ def _argument(value: Any, precision: str) -> Any:
     return value
 
 
-def _called(layer: Any, kind: str, arrays: list[Any]) -> Any:
-    if kind in _LISTS | _ATTENTION:
-        return layer(arrays)
-    return layer(*arrays)
+def _called(layer: Any, place: LayerPlan, arrays: list[Any]) -> Any:
+    if place.kind in _LISTS | _ATTENTION:
+        return layer(arrays, **place.call)
+    return layer(*arrays, **place.call)
 
 
 def _operated(place: LayerPlan, arrays: list[Any]) -> Any:

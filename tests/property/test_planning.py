@@ -1,0 +1,329 @@
+"""Whatever a specification says, planning returns a plan within the limits or refuses it by name."""
+
+import math
+import random
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from paramedic.v1.reproduction_pb2 import Arm, ReproductionSpec
+from paramedic_service.reproduction.plan import Limits, Plan, SpecError, WorkloadPlan, plan, plan_workload
+from paramedic_service.reproduction.plan.kinds import KINDS
+from paramedic_service.reproduction.plan.losses import LOSSES
+from paramedic_service.reproduction.plan.operations import OPERATIONS
+from paramedic_service.reproduction.plan.optimizers import OPTIMIZERS
+from paramedic_service.reproduction.plan.parts import ACTIVATIONS, INITIALISERS
+from support import specs
+
+LIMITS = Limits(layers=40, parameters=100_000, units=64, memory_bytes=256 * 2**20, total_steps=50_000)
+FUZZ = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+
+WORDS = st.sampled_from(
+    sorted({*KINDS, *LOSSES, *OPERATIONS, *OPTIMIZERS, *ACTIVATIONS, *INITIALISERS})
+    + [
+        "Lambda",
+        "../x",
+        "a\0",
+        "lstm",
+        "dense",
+        "given",
+        "set",
+        "multiply",
+        "replace",
+        "insert_after",
+        "truncate",
+        "sum",
+    ]
+    + ["class_name", "config", "layer", "cell", "units", "axis", "float32", "valid", "same", "learning_rate", "slice"]
+)
+TEXTS = WORDS | st.text(max_size=20)
+NUMBERS = (
+    st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 0.5, 64.0, 1e9, 2.0**53, 1e308, -1e308, 5e-324]) | st.floats()
+)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+SETTING_NAMES = st.sampled_from(sorted({name for kind in KINDS.values() for name in kind.checks} | {"dtype", "seed"}))
+PATHS = st.sampled_from(
+    ["optimizer.name", "optimizer.learning_rate", "optimizer.epsilon", "optimizer.clipnorm", "training.batch_size"]
+    + ["training.class_weights", "losses[0].name", "losses[*].from_logits", "model.layers[*].units", "model.output"]
+    + ["model.layers[*].kind", "model.layers[lstm]", "model.layers[dense].activation", "model.layers[lstm].units"]
+    + [
+        "model.layers[lstm].frozen",
+        "model.layers[*].recurrent_initializer",
+        "model.input",
+        "data.inputs",
+        "data.targets",
+    ]
+)
+OPERATION_WORDS = st.sampled_from(["set", "multiply", "replace", "insert_after", "remove", "truncate", "pad", "encode"])
+PATCHES = st.dictionaries(
+    PATHS | TEXTS, st.dictionaries(OPERATION_WORDS | TEXTS, PLAIN, min_size=1, max_size=2) | PLAIN, max_size=3
+)
+
+
+def planned(message: ReproductionSpec) -> Plan | WorkloadPlan | SpecError:
+    """What planning says; any exception but its own is the test's failure."""
+    try:
+        return plan_workload(message, LIMITS) if message.workload else plan(message, LIMITS)
+    except SpecError as error:
+        assert error.field
+        assert error.reason
+        assert len(str(error)) < 4_000
+        return error
+
+
+def hold_to_limits(result: Plan | WorkloadPlan | SpecError) -> None:
+    """Asserts that what was planned is small, finite and connected."""
+    if not isinstance(result, Plan):
+        return
+    assert 1 <= result.steps <= LIMITS.steps
+    assert 1 <= len(result.seeds) <= LIMITS.seeds
+    assert 1 <= len(result.arms) <= LIMITS.arms
+    for arm in result.arms:
+        seen: set[str] = set()
+        for layer in arm.model.layers:
+            assert layer.kind == "InputLayer" or layer.kind in (OPERATIONS if layer.operation else KINDS)
+            assert set(layer.inputs) <= seen
+            assert math.prod(size for size in layer.output_shape[1:] if size > 0) <= LIMITS.features
+            seen.add(layer.name)
+        assert set(arm.model.outputs) <= seen
+        assert arm.model.inputs
+        assert arm.model.parameters == sum(layer.parameters for layer in arm.model.layers) <= LIMITS.parameters
+        assert 1 <= arm.batch_size <= LIMITS.batch_size
+        assert math.isfinite(arm.optimizer.learning_rate)
+        assert arm.optimizer.learning_rate >= 0
+        assert len(arm.losses) == len(arm.model.outputs)
+        hash(arm.structure)
+
+
+def settings_of(values: dict[str, Any]) -> Struct:
+    """A Struct of whatever values, keys of any characters included."""
+    return specs.struct(values)
+
+
+@FUZZ
+@given(st.binary(max_size=400))
+def test_bytes_that_parse_as_a_specification_are_planned_or_refused(body: bytes) -> None:
+    message = ReproductionSpec()
+    try:
+        message.ParseFromString(body)
+    except Exception:  # not a specification at all
+        return
+    hold_to_limits(planned(message))
+
+
+@FUZZ
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(KINDS)) | TEXTS,
+            TEXTS,
+            st.none() | st.integers(0, 2**64 - 1) | st.integers(1, 32),
+            st.sampled_from(sorted(ACTIVATIONS)) | st.just("") | TEXTS,
+            st.dictionaries(SETTING_NAMES | TEXTS, PLAIN, max_size=4),
+            st.lists(TEXTS, max_size=2),
+        ),
+        max_size=6,
+    ),
+    st.lists(st.integers(-2, 40) | st.integers(-(2**63), 2**63 - 1), max_size=5),
+)
+def test_any_layers_are_planned_or_refused(layers: list[tuple[Any, ...]], shape: list[int]) -> None:
+    message = specs.spec()
+    del message.description.model.layers[:]
+    for kind, name, units, activation, values, inputs in layers:
+        message.description.model.layers.add(
+            name=name, kind=kind, units=units, activation=activation, settings=settings_of(values), inputs=inputs,
+            input_shape=shape,
+        )  # fmt: skip
+    hold_to_limits(planned(message))
+
+
+@FUZZ
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["n0", "n1", "n2", "given", "dense", ""]),
+            st.sampled_from(["given", "dense", "", "nowhere"]),
+            st.sampled_from(sorted(OPERATIONS)) | st.just(""),
+            st.lists(st.sampled_from(["n0", "n1", "n2", "given", "dense"]), max_size=3),
+            st.dictionaries(
+                st.sampled_from(["x1", "x2", "axis", "axes", "key", "newshape", "keepdims"]), PLAIN, max_size=2
+            ),
+        ),
+        max_size=6,
+    ),
+    st.lists(st.sampled_from(["n0", "n1", "n2", "given", "dense"]), max_size=3),
+)
+def test_any_graph_is_planned_or_refused(nodes: list[tuple[Any, ...]], outputs: list[str]) -> None:
+    message = specs.spec(specs.model(specs.given(4, 3), specs.layer("Dense", "dense", 3)))
+    for name, layer, operation, inputs, arguments in nodes:
+        message.description.model.nodes.add(
+            name=name, layer=layer, operation=operation, inputs=inputs, arguments=settings_of(arguments)
+        )
+    message.description.model.outputs.extend(outputs)
+    hold_to_limits(planned(message))
+
+
+@FUZZ
+@given(PATCHES)
+def test_any_patch_is_planned_or_refused(patch: dict[str, Any]) -> None:
+    message = specs.spec()
+    message.arms.extend([Arm(name="as reported"), Arm(name="remedy", patch=settings_of(patch))])
+    hold_to_limits(planned(message))
+
+
+@FUZZ
+@given(st.dictionaries(st.sampled_from(["a", "b"]), PLAIN, max_size=2), PATCHES, TEXTS)
+def test_any_workload_is_planned_or_refused(arguments: dict[str, Any], patch: dict[str, Any], name: str) -> None:
+    message = ReproductionSpec(workload=name or "w", workload_arguments=settings_of(arguments))
+    message.arms.extend([Arm(name="as reported"), Arm(name="remedy", patch=settings_of(patch))])
+    planned(message)
+
+
+@FUZZ
+@given(st.randoms(use_true_random=False), st.integers(1, 6))
+def test_mutations_of_a_valid_specification_are_planned_or_refused(chance: random.Random, count: int) -> None:
+    message = chance.choice(BEGINNINGS)()
+    for _ in range(count):
+        mutate(message, chance)
+    hold_to_limits(planned(message))
+
+
+@pytest.mark.parametrize("begin", range(4))
+def test_what_is_mutated_is_valid_before(begin: int) -> None:
+    assert isinstance(planned(BEGINNINGS[begin]()), Plan)
+
+
+def _wrapped() -> ReproductionSpec:
+    inner = {"class_name": "LSTM", "config": {"units": 4, "return_sequences": True, "activation": "tanh"}}
+    return specs.spec(
+        specs.model(
+            specs.layer("Bidirectional", "both", layer=inner),
+            specs.layer("TimeDistributed", "each", layer={"class_name": "Dense", "config": {"units": 3}}),
+            specs.layer("GlobalAveragePooling1D", "pool"),
+            specs.layer("Dense", "dense", 3, "softmax", kernel_initializer={"class_name": "HeNormal", "config": {}}),
+        ),
+        specs.arm({"model.layers[dense].units": {"multiply": 2.0}}),
+    )
+
+
+def _convolved() -> ReproductionSpec:
+    return specs.spec(
+        specs.model(
+            specs.layer("Conv1D", "conv", 4, "relu", kernel_size=[3], strides=[1], padding="same"),
+            specs.layer("BatchNormalization", "norm", axis=-1, momentum=0.9),
+            specs.layer("MaxPooling1D", "pool", pool_size=[2]),
+            specs.layer("Flatten", "flat"),
+            specs.layer("Dropout", "drop", rate=0.5),
+            specs.layer("Dense", "dense", 3),
+        ),
+        specs.arm({"optimizer.learning_rate": {"multiply": 0.1}, "data.inputs": {"truncate": 8.0}}),
+    )
+
+
+def _residual() -> ReproductionSpec:
+    described = specs.model(specs.given(6), specs.layer("Dense", "a", 6, "relu"), specs.layer("Dense", "b", 3))
+    described.nodes.extend(
+        [
+            specs.node("given"),
+            specs.node("a", "given"),
+            specs.node("sum", "given", "a", operation="Add"),
+            specs.node("half", "sum", operation="Multiply", x2=0.5),
+            specs.node("b", "half"),
+        ]
+    )
+    described.outputs.append("b")
+    return specs.spec(described, specs.arm({"model.layers[a]": {"remove": True}}))
+
+
+BEGINNINGS = (specs.spec, _wrapped, _convolved, _residual)
+
+
+def mutate(message: ReproductionSpec, chance: random.Random) -> None:
+    """Changes one field somewhere within a message, to something that its type allows."""
+    parts = list(_parts(message))
+    part, field = chance.choice([(part, field) for part in parts for field in part.DESCRIPTOR.fields])
+    if isinstance(part, Struct) or (isinstance(part, Value) and field.name in ("struct_value", "list_value")):
+        return _mutate_struct(part, chance)
+    if field.message_type is not None:
+        if chance.random() < 0.2:
+            part.ClearField(field.name)
+        return None
+    value = _value(field, chance)
+    try:
+        if field.is_repeated:
+            values = getattr(part, field.name)
+            if values and chance.random() < 0.7:
+                values[chance.randrange(len(values))] = value
+            else:
+                values.append(value)
+        else:
+            setattr(part, field.name, value)
+    except (TypeError, ValueError):  # out of the field's range
+        pass
+    return None
+
+
+def _parts(message: Message) -> list[Any]:
+    found: list[Any] = [message]
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            found += [part for each in value.values() for part in _parts(each)]
+        elif field.is_repeated:
+            found += [part for each in value for part in _parts(each)]
+        else:
+            found += _parts(value)
+    return found
+
+
+def _mutate_struct(part: Any, chance: random.Random) -> None:
+    if isinstance(part, Struct):
+        key = chance.choice([*part.fields, "units", "axis", "kernel_size", "code", "layer", "rate"])
+        if key in part.fields and chance.random() < 0.3:
+            del part.fields[key]
+        else:
+            part.fields[key].CopyFrom(chance.choice(_VALUES))
+    elif isinstance(part, Value):
+        part.CopyFrom(chance.choice(_VALUES))
+
+
+def _value(field: Any, chance: random.Random) -> Any:
+    kinds = {
+        field.CPPTYPE_STRING: [
+            "",
+            "lstm",
+            "dense",
+            "Dense",
+            "../x",
+            "a\0b",
+            "x" * 600,
+            "LSTM",
+            "adam",
+            "relu",
+            "given",
+            "\u202e",
+        ],
+        field.CPPTYPE_DOUBLE: [0.0, -1.0, math.nan, math.inf, 1e308, 0.5, 5e-324],
+        field.CPPTYPE_BOOL: [True, False],
+        field.CPPTYPE_ENUM: [0, 1, 2, 99],
+    }
+    return chance.choice(kinds.get(field.cpp_type, [0, 1, -1, 2, 7, 2**31 - 1, 2**53, 2**63 - 1, 2**64 - 1]))
+
+
+_VALUES = [
+    Value(number_value=0.0), Value(number_value=math.nan), Value(number_value=-1.0), Value(number_value=2.5),
+    Value(number_value=1e308), Value(number_value=4.0), Value(string_value="relu"), Value(string_value="x" * 3_000),
+    Value(string_value="../x"), Value(bool_value=True), Value(null_value=0), Value(),
+    Value(list_value={"values": [Value(number_value=2.0), Value(string_value="a")]}),
+    Value(struct_value=specs.struct({"class_name": "Lambda", "config": {"code": "x"}})),
+    Value(struct_value=specs.struct({"class_name": "Dense", "config": {"units": 2}})),
+]  # fmt: skip
