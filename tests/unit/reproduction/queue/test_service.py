@@ -1,6 +1,7 @@
 """The queue with jobs that end when and how a test says."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -404,6 +405,31 @@ async def test_a_stopping_service_ends_what_runs_and_the_next_one_runs_it(
             assert (last.state, len(last.trainings)) == (REPRODUCTION_STATE_FINISHED, 0)
 
     assert executor.names == ["running", "running", "waiting"]
+
+
+async def test_a_job_that_was_completed_is_not_run_again_however_the_service_stops(
+    store: Store, executor: ScriptedExecutor
+) -> None:
+    judging, go_on = threading.Event(), threading.Event()
+
+    def judge(message: Reproduction) -> ReproductionVerdict:
+        judging.set()
+        go_on.wait(DEADLINE)
+        return judged(message)
+
+    async with reproducing(store, executor, replace(steps(), judge=judge)) as service:
+        created = await service.create(script("a"))
+        await started(executor, 1)
+        executor.started[0].end.set_result(None)
+        await eventually(judging.is_set)
+        stopping = asyncio.create_task(service.stop(DEADLINE))
+        await asyncio.sleep(0)
+        go_on.set()
+        await stopping
+
+    found = store.get_reproduction(created.id)
+    assert found is not None
+    assert (found.state, found.settled) == (ReproductionState.FINISHED, True)
 
 
 async def test_stopping_any_number_of_times_fails_no_reproduction(store: Store, executor: ScriptedExecutor) -> None:
