@@ -134,7 +134,8 @@ def _classes(profile: ArrayProfile, shape: tuple[int, ...]) -> tuple[Array, Floa
         case "binary":
             lowest, highest = 0, 1
         case "integer":
-            lowest, highest = (int(np.clip(bound or 0, 0, 2**31 - 1)) for bound in (profile.lowest, profile.highest))
+            bounds = np.nan_to_num(np.array((profile.lowest or 0.0, profile.highest or 0.0)), nan=0.0)
+            lowest, highest = np.clip(bounds, 0, 2**31 - 1).astype(np.int64).tolist()
         case _:
             return np.zeros(0, np.int64), np.zeros(0)
     counts = np.array(profile.class_counts[:_MOST_CLASSES], np.float64)

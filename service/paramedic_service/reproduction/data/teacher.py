@@ -35,6 +35,8 @@ class Teacher:
     def centres(self, classes: int) -> Floats:
         """Draws where classes lie, [classes, factors]: as far apart however many they are, and whatever is drawn."""
         drawn = self._generator.normal(size=(classes, self.factors))
+        if classes == 2:
+            drawn = np.stack([opposed := self._leaning(1)[0], -opposed])
         squares = np.square(drawn).sum(1)
         apart = squares[:, None] + squares - 2 * drawn @ drawn.T
         np.fill_diagonal(apart, np.inf)
@@ -64,9 +66,14 @@ class Teacher:
 
     def values(self, factors: Array, columns: int) -> Floats:
         """Real numbers that depend on factors [..., factors]: bell-shaped, [..., columns]."""
-        outward = self._generator.normal(size=(self.factors, columns))
-        read: Floats = self.bend(factors) @ outward
+        read: Floats = self.bend(factors) @ self._leaning(columns).T
         return read
+
+    def _leaning(self, count: int) -> Floats:
+        """Directions [count, factors] in which every factor matters, however few there are."""
+        signs = self._generator.choice((-1.0, 1.0), (count, self.factors))
+        leaning: Floats = signs * self._generator.uniform(0.7, 1.3, (count, self.factors))
+        return leaning
 
 
 def thresholds_by_share(scores: Floats, shares: Floats) -> Floats:
