@@ -29,7 +29,7 @@ LONG_PLAIN_RECURRENCE = CauseDeclaration(
         found(1.5, "vanishing_through_time", "exploding_through_time"),
         found(0.7, *STUCK),
         found(0.7, *EXPLODING),
-        fact(0.7, readings.plain_over_long),
+        fact(3.2, readings.plain_over_long),
         fact(-6.0, readings.not_recurrent),
         cleared(-2.0, "long_plain_recurrence"),
     ),

@@ -149,6 +149,7 @@ UNLEARNABLE_LABELS = CauseDeclaration(
         fact(0.5, readings.rate_usual),
         fact(-2.0, readings.rate_below_usual),
         fact(-2.0, readings.rate_above_usual),
+        fact(-2.5, readings.plain_over_long),
         found(-2.0, *EXPLODING, *RUINED, "stagnation"),
         found(-2.0, "vanishing_gradient", "vanishing_through_time", "dead_units", "saturated_units", "dead_tensor"),
         found(-1.5, "output_layer", "unnormalised_input", "strong_dropout", "too_deep"),

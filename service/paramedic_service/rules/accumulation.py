@@ -31,8 +31,9 @@ ACCUMULATING_GRADIENT = RuleDeclaration(
     requires=(GRADIENT_NORM,),
     parameters=(
         Parameter("growth", 5.0, f"norm after {ROWS} rows over the first", unit="ratio"),
-        Parameter("noise", 0.1, "deviation from a straight line over the mean norm", unit="ratio"),
-        Parameter("slope", 1.0, "growth a row over the first norm: a step adds one gradient at most", unit="ratio"),
+        Parameter("noise", 0.2, "deviation from a straight line over the mean norm: gradients turn", unit="ratio"),
+        Parameter("step", 0.1, "change a row over the norm, median of the second half", unit="ratio"),
+        Parameter("slope", 2.0, "growth a row over the first norm: a step adds one gradient at most", unit="ratio"),
     ),
     remedies=(
         "Reset gradients before each backward pass: optimizer.zero_grad(), or a new GradientTape a step.",
@@ -94,7 +95,7 @@ def judge(rule: RuleDeclaration, norms: Doubles, step: int) -> Verdict | None:
     rows = np.arange(len(norms))
     slope, start = np.polyfit(rows, norms, 1)
     noise = float(np.sqrt(np.square(norms - start - slope * rows).mean()) / norms.mean())
-    if noise > rule["noise"] or slope > rule["slope"] * norms[0]:
+    if noise > rule["noise"] or slope > rule["slope"] * norms[0] or _roughness(norms) > rule["step"]:
         return None
     return Verdict(
         f"The gradient norm grew linearly from {norms[0]:.3g} to {norms[-1]:.3g} in the first {len(norms)} steps: "
@@ -104,3 +105,9 @@ def judge(rule: RuleDeclaration, norms: Doubles, step: int) -> Verdict | None:
             Evidence(GRADIENT_NORM, step, noise, "deviation from a straight line", threshold=rule["noise"]),
         ),
     )
+
+
+def _roughness(norms: Doubles) -> float:
+    """Median change from row to row over the norm, in the second half: about one over the rows summed up so far."""
+    later = norms[len(norms) // 2 :]
+    return float(np.median(np.abs(np.diff(later)) / later[1:]))

@@ -1,8 +1,12 @@
 """Rules on how a training sets about learning: where the loss begins, where it cannot be, and the size of the steps.
 
 - Initial loss: a classifier that knows nothing gives each of K classes 1 / K, which costs ln K. One that begins far
-  above is confidently wrong: its logits are too large, or the loss does not fit its output. One that begins below was
-  trained before, which is no fault.
+  above is confidently wrong. That alone is no fault: a head on features that nobody has scaled, deep residual stacks,
+  unscaled embeddings and networks that knew other classes begin so, and unlearn it in their first steps, for a
+  confident error has a large gradient. It is one when it lasts, because the weights are so large or the inputs so far
+  off that no step gets far, or because the loss does not fit the output. What tells the two apart is the way back:
+  whenever the steps have doubled, the lowest loss of those that were added has to have covered a good part of what
+  was left. While the learning rate is warmed up nobody can hurry. One that begins below ln K was trained before.
 - Impossible loss: a cross-entropy is never negative while the labels are what the loss takes them for, and a loss of
   exactly nothing that early means that the answer is among the inputs, or that all labels are alike.
 - Stagnation: an update that is 1e-4 of the weights or less needs ten thousand steps to change them, so the loss falls
@@ -11,6 +15,7 @@
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,11 +28,12 @@ INITIAL_LOSS = RuleDeclaration(
     id="initial_loss",
     family="metrics",
     severity=Severity.WARNING,
-    summary="The loss begins far above that of knowing nothing.",
+    summary="The loss begins far above that of knowing nothing, and stays there.",
     requires=(LOSS, "loss config"),
     parameters=(
-        Parameter("ratio", 2.0, "first losses over ln K, K being the number of classes", "TheDeepChecker", "ratio"),
-        Parameter("losses", 3, "first losses, all of which must be above", unit="steps"),
+        Parameter("ratio", 2.0, "losses over ln K, K being the number of classes", "TheDeepChecker", "ratio"),
+        Parameter("losses", 8, "first losses, then the next as many, twice as many and so on; all above", unit="steps"),
+        Parameter("covered", 0.25, "share of the way down from the lowest before that is to be covered", unit="ratio"),
         Parameter("resolve_after", 10, "losses below ln K that resolve it", unit="steps"),
     ),
     remedies=(
@@ -82,15 +88,57 @@ STAGNATION = RuleDeclaration(
 RULES = (INITIAL_LOSS, IMPOSSIBLE_LOSS, STAGNATION)
 
 
-def initial_loss(rule: RuleDeclaration, losses: list[float], uniform: float, step: int) -> Verdict | None:
-    """Judges the first losses by that of a uniform prediction."""
+@dataclass(slots=True)
+class Start:
+    """The first losses of a classifier, as long as all of them are too high.
+
+    Attributes:
+        count: Of them.
+        first: The very first; NaN before it.
+        lowest: Of the span that is being filled.
+        before: Lowest of the span before it; None in the first.
+        over: Whether there is nothing more to judge: one was low enough, or the finding is made.
+        rate: The latest learning rate; None before one.
+    """
+
+    count: int = 0
+    first: float = math.nan
+    lowest: float = math.inf
+    before: float | None = None
+    over: bool = False
+    rate: float | None = None
+
+    def add(self, value: float, span: int) -> bool:
+        """Adds a loss; returns whether it completes a span: the first `span`, the next as many, twice as many, ...
+
+        Args:
+            value: The loss.
+            span: Length of the first.
+        """
+        if not self.count:
+            self.first = value
+        self.count += 1
+        self.lowest = min(self.lowest, value)
+        spans, rest = divmod(self.count, span)
+        return not rest and not spans & (spans - 1)
+
+    def turn(self) -> None:
+        """Begins the next span."""
+        self.before, self.lowest = self.lowest, math.inf
+
+
+def initial_loss(rule: RuleDeclaration, start: Start, uniform: float, step: int) -> Verdict | None:
+    """Judges the losses of a span that are all above the limit, by those of the span before."""
     limit = rule["ratio"] * uniform
-    lowest = min(losses)
-    if not limit <= lowest < math.inf:
+    if start.before is None or start.before - start.lowest >= rule["covered"] * (start.before - limit):
         return None
     return Verdict(
-        f"The loss begins at {losses[0]:.4g}; a model that knows nothing has {uniform:.4g}.",
-        (Evidence(LOSS, step, lowest, f"lowest of the first {len(losses)}", threshold=limit),),
+        f"The loss begins at {start.first:.4g} and is still at least {start.lowest:.4g} by step {step}; a model that "
+        f"knows nothing has {uniform:.4g}.",
+        (
+            Evidence(LOSS, step, start.lowest, f"lowest of the latest half of {start.count}", threshold=limit),
+            Evidence(LOSS, step, start.before, "lowest before those"),
+        ),
     )
 
 

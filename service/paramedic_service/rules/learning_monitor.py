@@ -30,7 +30,7 @@ class LearningState:
     """State of the rules of one run.
 
     Attributes:
-        first: The first losses, until there are enough of them to judge.
+        start: The first losses, until they are judged.
         seen: Losses so far, counted until the early ones are over.
         nothing: Losses of nothing in a row.
         moved: Whether updates were ever large.
@@ -38,7 +38,7 @@ class LearningState:
         highest_rate: The highest so far.
     """
 
-    first: list[float] = field(default_factory=list)
+    start: learning.Start = field(default_factory=learning.Start)
     seen: int = 0
     nothing: int = 0
     moved: bool = False
@@ -67,7 +67,7 @@ class LearningMonitor(Monitor[LearningState]):
     def restart(self) -> None:
         """Begins again with the first losses."""
         state = self.state
-        state.first, state.seen, state.nothing, state.moved = [], 0, 0, False
+        state.start, state.seen, state.nothing, state.moved = learning.Start(), 0, 0, False
         state.rate, state.highest_rate = None, 0.0
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
@@ -79,18 +79,24 @@ class LearningMonitor(Monitor[LearningState]):
         self._stagnation(batch, losses, changes)
 
     def _initial(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
-        condition, first = self[learning.INITIAL_LOSS], self.state.first
-        count = int(condition.rule["losses"])
-        missing = count - len(first)
-        if missing <= 0 and condition.idle:
+        condition, start = self[learning.INITIAL_LOSS], self.state.start
+        if start.over and condition.idle:
             return
-        self.state.first = first = [*first, *losses.values[:missing]]
-        for place, (row, value) in enumerate(zip(losses.rows.tolist(), losses.values, strict=True), 1):
+        rule, limit = condition.rule, condition.rule["ratio"] * self._uniform
+        rising = _rising(batch, start.rate)
+        for row, value in zip(losses.rows.tolist(), losses.values, strict=True):
             step = int(batch.steps[row])
-            if place == missing:
-                condition.judged(changes, row, step, learning.initial_loss(condition.rule, first, self._uniform, step))
-            elif value < self._uniform:
-                condition.rested(changes, (row,), (step,))
+            if start.over:
+                if value < self._uniform:
+                    condition.rested(changes, (row,), (step,))
+            elif not limit <= value < math.inf:
+                start.over = True
+            elif not rising[row] and start.add(value, int(rule["losses"])):
+                verdict = learning.initial_loss(rule, start, self._uniform, step)
+                start.over = verdict is not None
+                condition.judged(changes, row, step, verdict)
+                start.turn()
+        start.rate = None if start.over else _latest(batch, start.rate)
 
     def _impossible(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         condition, state = self[learning.IMPOSSIBLE_LOSS], self.state
@@ -141,10 +147,32 @@ class LearningMonitor(Monitor[LearningState]):
             return working
         state, rates = self.state, column.values
         highest = np.maximum.accumulate(np.concatenate(([state.highest_rate], rates)))[1:]
-        before = np.concatenate(([rates[0] if state.rate is None else state.rate], rates[:-1]))
-        state.rate, state.highest_rate = float(rates[-1]), float(highest[-1])
-        working[slice(None) if column.rows is None else column.rows] = (rates <= before) & (rates >= decayed * highest)
+        working[slice(None) if column.rows is None else column.rows] = rates >= decayed * highest
+        working &= ~_rising(batch, state.rate)
+        state.rate, state.highest_rate = _latest(batch, state.rate), float(highest[-1])
         return working
+
+
+def _rising(batch: Rows, before: float | None) -> Flags:
+    """Rows at which the learning rate is higher than at the one before: bool [rows].
+
+    Args:
+        batch: Of rows.
+        before: Learning rate before it; None when it was not told.
+    """
+    rising = np.zeros(len(batch.steps), np.bool_)
+    column = batch.scalars.get(LEARNING_RATE)
+    if column is not None and len(column.values):
+        rates = column.values
+        previous = np.concatenate(([rates[0] if before is None else before], rates[:-1]))
+        rising[slice(None) if column.rows is None else column.rows] = rates > previous
+    return rising
+
+
+def _latest(batch: Rows, before: float | None) -> float | None:
+    """The learning rate at the end of a batch."""
+    column = batch.scalars.get(LEARNING_RATE)
+    return before if column is None or not len(column.values) else float(column.values[-1])
 
 
 def _shared(updates: Block, weights: Block) -> tuple[Integers, Places, Places]:

@@ -9,7 +9,11 @@ from paramedic_service.rules.finding import Evidence, Severity
 from paramedic_service.rules.learning_onset import Onset
 from paramedic_service.rules.loss_history import RECENT, WINDOW, LossHistory
 from paramedic_service.rules.oscillation import OSCILLATION, oscillation
+from paramedic_service.rules.task import Ignorance
 from paramedic_service.rules.telemetry import LOSS
+
+LEAST_PATIENCE = 3
+"""Losses in a row that make a spike, however high it is (ours)."""
 
 CERTAIN = 3.0
 """Standard errors beyond which nothing is expected."""
@@ -37,7 +41,9 @@ LOSS_SPIKE = RuleDeclaration(
     requires=(LOSS,),
     parameters=(
         Parameter("ratio", 2.0, "loss over the mean of the last 100", "llm-foundry LossSpike", "ratio"),
-        Parameter("patience", 5, "such losses in a row", "llm-foundry LossSpike; the count is ours", "steps"),
+        Parameter(
+            "patience", 5, "such losses in a row; fewer the higher", "llm-foundry LossSpike; the count is ours", "steps"
+        ),
         Parameter("share", 0.5, "height of the spike over the initial loss; a converged loss may double in noise"),
         Parameter("resolve_after", 50, "losses below it in a row that resolve it", unit="steps"),
     ),
@@ -120,6 +126,16 @@ def spike_limit(rule: RuleDeclaration, history: LossHistory) -> float:
     return max(rule["ratio"] * usual, usual + rule["share"] * abs(initial))
 
 
+def spike_patience(rule: RuleDeclaration, history: LossHistory, value: float) -> int:
+    """Losses in a row that make a spike of this height: as many as multiply to what the patience does at the ratio.
+
+    A loss twice as high as usual may be noise, several in a row are none; a single one may be an outlier at any height.
+    """
+    usual = history.usual
+    assert usual is not None
+    return max(LEAST_PATIENCE, math.ceil(rule["patience"] * math.log(rule["ratio"]) / math.log(value / usual)))
+
+
 def spike(history: LossHistory, limit: float, step: int, value: float) -> Verdict:
     """Verdict on a loss above the spike limit."""
     usual = history.usual
@@ -136,12 +152,20 @@ def nonfinite(step: int, value: float) -> Verdict:
     return Verdict(f"The loss is {name} at step {step}.", (Evidence(LOSS, step, value, "loss"),))
 
 
-def divergence(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
-    """Judges the end of a window: smoothed loss at least twice its lowest, and half of the progress undone."""
+def divergence(rule: RuleDeclaration, history: LossHistory, ignorance: Ignorance, step: int) -> Verdict | None:
+    """Judges the end of a window: smoothed loss at least twice its lowest, and half of what was learned undone.
+
+    Args:
+        rule: With its parameters.
+        history: Up to the window.
+        ignorance: What the loss is of knowing nothing. A training that goes on from an earlier one begins below it,
+            and what it can lose includes what was learned before.
+        step: At the end of the window.
+    """
     level, best, initial = history.level, history.best, history.initial
     if level is None or best is None or initial is None or best <= 0:
         return None
-    threshold = max(rule["ratio"] * best, best + rule["lost"] * (initial - best))
+    threshold = max(rule["ratio"] * best, best + rule["lost"] * (max(initial, ignorance.level) - best))
     if level < threshold:
         return None
     return Verdict(
@@ -151,7 +175,7 @@ def divergence(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdic
 
 
 def not_decreasing(
-    rule: RuleDeclaration, history: LossHistory, onset: Onset, uniform: float | None, step: int
+    rule: RuleDeclaration, history: LossHistory, onset: Onset, ignorance: Ignorance, step: int
 ) -> Verdict | None:
     """Judges the end of a window: nothing learned since the beginning, which is not the same as having finished.
 
@@ -159,12 +183,12 @@ def not_decreasing(
         rule: With its parameters.
         history: Up to the window.
         onset: Likewise.
-        uniform: Loss of knowing nothing; None when unknown. To come down to it is to learn nothing.
+        ignorance: What the loss is of knowing nothing. To come down to it is to learn nothing.
         step: At the end of the window.
     """
     best, initial = history.best, history.initial
-    if initial is not None and uniform is not None and uniform < initial <= rule["excess"] * uniform:
-        initial = uniform
+    if initial is not None:
+        initial = ignorance.beginning(initial, rule["excess"])
     # A learning rate that is warmed up has not begun to work before it has risen.
     given = history.windows - onset.rose
     if best is None or initial is None or initial <= 0 or given < rule["hopeless"]:
@@ -205,7 +229,6 @@ def plateau(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict |
 
 
 WINDOW_RULES: tuple[tuple[RuleDeclaration, Callable[[RuleDeclaration, LossHistory, int], Verdict | None]], ...] = (
-    (DIVERGENCE, divergence),
     (PLATEAU, plateau),
     (OSCILLATION, oscillation),
 )

@@ -17,7 +17,7 @@ from paramedic_service.rules.loss_history import WINDOW, LossHistory
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.standing import LossObservations, Span
-from paramedic_service.rules.task import cross_entropy
+from paramedic_service.rules.task import ignorance
 from paramedic_service.rules.telemetry import LOSS, Rows
 
 
@@ -47,7 +47,7 @@ class LossMonitor(Monitor[LossState]):
     def __init__(self, rulebook: Rulebook, episodes: Mapping[str, Episode], state: LossState | None = None) -> None:
         super().__init__(rulebook, episodes, state)
         self._spike, self._nonfinite = self[loss.LOSS_SPIKE], self[loss.NONFINITE_LOSS]
-        judges = (*loss.WINDOW_RULES, (loss.NOT_DECREASING, self._never_fell))
+        judges = ((loss.DIVERGENCE, self._diverged), *loss.WINDOW_RULES, (loss.NOT_DECREASING, self._never_fell))
         self._window_rules = tuple((self[rule], judge) for rule, judge in judges)
 
     def describe(self, description: Description, step: int, changes: Changes) -> None:
@@ -56,8 +56,7 @@ class LossMonitor(Monitor[LossState]):
 
     def resume(self, description: Description) -> None:
         """Derives the loss of knowing nothing."""
-        entropy = cross_entropy(description)
-        self._uniform = None if entropy is None else entropy.uniform
+        self._ignorance = ignorance(description)
 
     def restart(self) -> None:
         """Forgets the history: the new training may even have another loss."""
@@ -114,8 +113,11 @@ class LossMonitor(Monitor[LossState]):
                 if verdict is not None or not condition.idle:
                     condition.judged(changes, row, step, verdict)
 
+    def _diverged(self, rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
+        return loss.divergence(rule, history, self._ignorance, step)
+
     def _never_fell(self, rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict | None:
-        return loss.not_decreasing(rule, history, self.state.onset, self._uniform, step)
+        return loss.not_decreasing(rule, history, self.state.onset, self._ignorance, step)
 
     def _judge_each(
         self, rows: Sequence[int], steps: Sequence[int], values: list[float], limit: float, changes: Changes
@@ -130,7 +132,9 @@ class LossMonitor(Monitor[LossState]):
             finite.append(value)
             nonfinite.rested(changes, (row,), (step,))
             if value > limit:
-                spike.violated(changes, row, step, partial(loss.spike, self.state.history, limit, step, value))
+                history = self.state.history
+                patience = loss.spike_patience(spike.rule, history, value)
+                spike.violated(changes, row, step, partial(loss.spike, history, limit, step, value), patience)
             else:
                 calm.append(value)
                 spike.rested(changes, (row,), (step,))

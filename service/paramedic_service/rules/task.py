@@ -1,12 +1,14 @@
 """What the task is, as far as the meaning of loss and accuracy depends on it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paramedic_service.rules.description import Description, Layer
 from paramedic_service.rules.layer_kinds import DROPOUTS, WEIGHTED, number, unwrapped, width
 from paramedic_service.rules.losses import canonical
 
+SQUARED_ERROR = "mean_squared_error"
 ENCODED_CLASSES = frozenset({"integer", "one_hot", "binary"})
 """Encodings in which every sample is of exactly one class."""
 
@@ -46,11 +48,61 @@ def cross_entropy(description: Description) -> CrossEntropy | None:
         return None
     classes = 2 if name == "binary_crossentropy" else _classes(description)
     layers = () if description.model is None else description.model.layers
-    regularised = any(
-        name.endswith("regularizer") and value for layer in layers for name, value in layer.settings.items()
-    )
     training = description.training
-    return CrossEntropy(classes, regularised, training is not None and training.weighted, loss.weight)
+    return CrossEntropy(classes, _regularised(layers), training is not None and training.weighted, loss.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignorance:
+    """The loss of a model that knows nothing of its inputs.
+
+    Attributes:
+        uniform: Of a classifier that finds all classes equally likely; None when unknown.
+        constant: Of a regression that always says the mean; None when unknown.
+    """
+
+    uniform: float | None = None
+    constant: float | None = None
+
+    @property
+    def level(self) -> float:
+        """Either of them; 0 when both are unknown."""
+        return self.uniform or self.constant or 0.0
+
+    def beginning(self, initial: float, excess: float) -> float:
+        """What has to be bettered for anything to have been learned: the last bias alone brings a loss down to here.
+
+        Args:
+            initial: Loss in the beginning.
+            excess: Over `uniform` up to which a classifier only begins with uneven logits. A regression begins
+                wherever its targets lie.
+        """
+        if self.uniform is not None and self.uniform < initial <= excess * self.uniform:
+            return self.uniform
+        return initial if self.constant is None else min(initial, self.constant)
+
+
+def ignorance(description: Description) -> Ignorance:
+    """The loss of knowing nothing, as far as loss and targets tell."""
+    entropy = cross_entropy(description)
+    return Ignorance(None if entropy is None else entropy.uniform, _variance(description))
+
+
+def _variance(description: Description) -> float | None:
+    """Mean variance of the targets, which is the squared error of the best constant; None for other losses."""
+    targets = () if description.data is None else description.data.targets
+    if len(description.losses) != 1 or len(targets) != 1 or canonical(description.losses[0].name) != SQUARED_ERROR:
+        return None
+    layers = () if description.model is None else description.model.layers
+    weighted = description.training is not None and description.training.weighted
+    if weighted or _regularised(layers):
+        return None
+    target = targets[0]
+    deviations = target.feature_deviations
+    if not deviations and target.deviation is not None and math.prod(target.shape[1:]) == 1:
+        deviations = (target.deviation,)
+    variance = sum(deviation**2 for deviation in deviations) / max(1, len(deviations))
+    return description.losses[0].weight * variance or None
 
 
 def class_frequencies(description: Description) -> tuple[float, ...]:
@@ -84,6 +136,10 @@ def _classes(description: Description) -> int:
     if weighted and weighted[-1].units:
         return weighted[-1].units
     return len(class_frequencies(description))
+
+
+def _regularised(layers: Sequence[Layer]) -> bool:
+    return any(name.endswith("regularizer") and value for layer in layers for name, value in layer.settings.items())
 
 
 def _handicaps(layer: Layer) -> bool:

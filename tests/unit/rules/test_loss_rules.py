@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from paramedic_service.rules.description import ArrayProfile, Data, Description, Loss
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.finding import Change, Severity
-from support.telemetry import diagnose, healthy_loss, opened, rows_of
+from support.telemetry import TENSORS, diagnose, healthy_loss, opened, rows_of
 
 STEPS = 600
 
@@ -16,6 +17,10 @@ def found_in(loss: np.ndarray) -> list[tuple[str, Change, int]]:
         for f in diagnose(loss, None)[1]
         if f.change is not Change.UPDATED
     ]
+
+
+def ten_classes() -> Data:
+    return Data(targets=(ArrayProfile(encoding="integer", class_counts=(100,) * 10, examined=1000),), samples=1000)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -31,12 +36,13 @@ def test_losses_whose_squares_are_no_floats_are_judged_like_others() -> None:
     assert {"divergence", "loss_spike"} <= set(opened(diagnose(loss, None)[1]))
 
 
-def test_five_losses_far_above_the_mean_are_a_spike_four_are_not() -> None:
-    loss = healthy_loss(STEPS)
-    loss[300:304] = 3.0
-    assert found_in(loss) == []
-    loss[304] = 3.0
-    assert found_in(loss)[0] == ("loss_spike", Change.OPENED, 304)
+@pytest.mark.parametrize(("height", "losses"), [(3.2, 5), (3.7, 4), (6.0, 3), (12.0, 3)])
+def test_so_many_losses_far_above_the_mean_are_a_spike_and_one_less_is_none(height: float, losses: int) -> None:
+    loss = healthy_loss(STEPS, end=1.5)
+    loss[500 : 499 + losses] = height
+    assert "loss_spike" not in opened(diagnose(loss, None)[1])
+    loss[499 + losses] = height
+    assert ("loss_spike", Change.OPENED, 499 + losses) in found_in(loss)
 
 
 def test_a_converged_loss_may_double_in_noise() -> None:
@@ -51,6 +57,14 @@ def test_a_loss_that_rises_beyond_what_was_learned_diverges() -> None:
     change, step = next(found[1:] for found in found_in(loss) if found[0] == "divergence")
     assert change is Change.OPENED
     assert 330 <= step <= 400
+
+
+def test_a_trained_model_that_goes_on_at_a_high_rate_may_lose_some_of_what_it_had_learned() -> None:
+    loss = 0.1 + 0.5 * np.exp(-np.square((np.arange(STEPS) - 60) / 50))
+    classes = Description(TENSORS, losses=(Loss("sparse_categorical_crossentropy"),), data=ten_classes())
+    assert "divergence" not in opened(diagnose(loss, None, description=classes)[1])
+    assert "divergence" in opened(diagnose(4 * loss, None, description=classes)[1])
+    assert "divergence" in opened(diagnose(loss, None)[1])
 
 
 def test_a_warm_restart_is_no_divergence() -> None:

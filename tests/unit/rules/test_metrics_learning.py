@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from paramedic_service.rules.description import Description, Layer, Loss, Model, Optimizer
+from paramedic_service.rules.description import ArrayProfile, Data, Description, Layer, Loss, Model, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from support.epochs import classifier, follow, healthy, openings, rows_of
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms
@@ -28,8 +28,39 @@ def begun_at(level: float, description: Description | None = None) -> dict[str, 
     return openings(follow(training, description)[1])
 
 
-def test_a_classifier_that_begins_far_above_ln_k_is_confidently_wrong() -> None:
-    assert begun_at(8.0)["initial_loss"] == 2
+def started(losses: np.ndarray, rates: np.ndarray | None = None) -> dict[str, int]:
+    training = healthy()
+    training.loss[: len(losses)] = losses
+    if rates is not None:
+        training.rate = np.concatenate([rates, np.full(len(training.loss) - len(rates), rates[-1])])
+    return openings(follow(training)[1])
+
+
+def test_a_classifier_that_begins_far_above_ln_k_and_stays_there_is_confidently_wrong() -> None:
+    assert started(np.full(40, 9.0))["initial_loss"] == 15
+
+
+def test_a_confident_start_that_is_unlearned_at_once_is_healthy() -> None:
+    assert "initial_loss" not in started(np.linspace(9.0, 4.0, 30))
+    assert "initial_loss" not in started(5 + 40 * np.exp(-np.arange(25) / 8))
+
+
+def test_a_start_from_which_the_way_back_is_too_long_is_found_when_the_steps_have_doubled() -> None:
+    assert started(np.linspace(60, 50, 40))["initial_loss"] == 15
+    slower = np.concatenate([np.linspace(90, 30, 16), np.linspace(30, 29, 40)])
+    assert started(slower)["initial_loss"] == 31
+
+
+def test_a_single_loss_that_is_low_enough_makes_the_start_good() -> None:
+    losses = np.full(40, 9.0)
+    losses[10] = 4.0
+    assert "initial_loss" not in started(losses)
+
+
+def test_while_the_learning_rate_is_warmed_up_a_start_is_given_time() -> None:
+    warmed_up = np.linspace(0, 1e-3, 60)
+    assert "initial_loss" not in started(np.full(60, 9.0), warmed_up)
+    assert started(np.full(100, 9.0), warmed_up)["initial_loss"] == 74
 
 
 def test_a_classifier_may_begin_somewhat_above_ln_k_or_be_trained_already() -> None:
@@ -39,7 +70,10 @@ def test_a_classifier_may_begin_somewhat_above_ln_k_or_be_trained_already() -> N
 
 def test_a_penalty_in_the_loss_leaves_it_without_a_known_beginning() -> None:
     layers = (Layer("output", "Dense", units=10, settings={"kernel_regularizer": {"class_name": "L2"}}),)
-    assert "initial_loss" not in begun_at(8.0, replace(classifier(), model=Model(layers)))
+    training = healthy()
+    training.loss[:40] = 9.0
+    _, changes = follow(training, replace(classifier(), model=Model(layers)))
+    assert "initial_loss" not in openings(changes)
 
 
 def test_a_high_initial_loss_resolves_once_something_is_learned() -> None:
@@ -119,6 +153,19 @@ def test_coming_down_to_the_loss_of_knowing_nothing_is_no_learning() -> None:
     training.loss[:10] += np.linspace(0.5, 0.1, 10)
     assert openings(follow(training)[1])["loss_not_decreasing"] < 200
     assert "loss_not_decreasing" not in openings(follow(training, Description())[1])
+
+
+def regression(deviation: float | None) -> Description:
+    targets = ArrayProfile(shape=(-1,), deviation=deviation, encoding="continuous")
+    return Description(TENSORS, losses=(Loss("mse"),), data=Data(targets=(targets,)))
+
+
+def test_coming_down_to_the_variance_of_the_targets_is_no_learning() -> None:
+    loss = noisy(0.25, deviation=0.003)
+    loss[:20] += np.geomspace(4, 0.01, 20)
+    assert openings(diagnose(loss, None, description=regression(0.5))[1])["loss_not_decreasing"] < 200
+    assert "loss_not_decreasing" not in openings(diagnose(loss, None, description=regression(None))[1])
+    assert "loss_not_decreasing" not in openings(diagnose(loss, None, description=regression(0.7))[1])
 
 
 def test_a_loss_that_falls_slowly_is_given_time() -> None:

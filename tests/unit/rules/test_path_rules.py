@@ -109,6 +109,13 @@ def test_gradients_that_are_not_reset_are_found_when_their_line_is_long_enough()
     assert opened(piled_up())["accumulating_gradient"] == 31
 
 
+def test_gradients_that_turn_while_they_pile_up_are_found_too() -> None:
+    training = piled_up()
+    row = np.arange(600)[:, None]
+    training.gradients *= (1 + 0.3 * np.sin(row / 8)).astype(np.float32)
+    assert opened(training)["accumulating_gradient"] == 31
+
+
 @pytest.mark.parametrize("growth", ["a factor a step", "noisy", "too fast", "too little"])
 def test_gradients_that_grow_otherwise_do_not_pile_up(growth: str) -> None:
     training = healthy()
