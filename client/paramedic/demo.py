@@ -1,7 +1,7 @@
 """Three small trainings on real data: one learns, one explodes, and in one the gradients vanish.
 
-The data are scikit-learn's handwritten digits, read as sequences of 64 steps of one pixel. Each training is a plain
-`model.fit`; the Monitor among its callbacks is all that Paramedic needs. Run one with a service at hand:
+The data are scikit-learn's handwritten digits, read as sequences: pixel after pixel, or row after row. Each training
+is a plain `model.fit`; the Monitor among its callbacks is all that Paramedic needs. Run one with a service at hand:
 
     python -m paramedic.demo exploding --url 127.0.0.1:50051
 """
@@ -19,6 +19,7 @@ import paramedic
 from paramedic.integrations.keras import Monitor
 
 PIXELS = 64
+ROWS = 8
 CLASSES = 10
 
 
@@ -51,7 +52,8 @@ def exploding(monitor: Monitor) -> None:
 def vanishing(monitor: Monitor) -> None:
     """Plain recurrent layers with sigmoids and small weights, six deep: what the last ones learn never gets down."""
     sequences, classes = load()
-    model = keras.Sequential([keras.Input((PIXELS, 1))])
+    rows = sequences.reshape(-1, ROWS, PIXELS // ROWS)
+    model = keras.Sequential([keras.Input(rows.shape[1:])])
     for depth in range(6):
         model.add(
             layers.SimpleRNN(
@@ -68,7 +70,7 @@ def vanishing(monitor: Monitor) -> None:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(sequences, classes, batch_size=64, epochs=12, verbose=2, callbacks=[monitor])
+    model.fit(rows, classes, batch_size=64, epochs=12, verbose=2, callbacks=[monitor])
 
 
 TRAININGS: dict[str, Callable[[Monitor], None]] = {"healthy": healthy, "exploding": exploding, "vanishing": vanishing}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from paramedic.v1.reproduction_pb2 import ReproductionSpec
 from paramedic.v1.run_pb2 import RunIdentity
+from paramedic_service.incidents.catalogue import CAUSES
 from paramedic_service.incidents.incident import Incident
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.translation import identity_to_message
@@ -17,14 +18,21 @@ STEPS = (150, 600)
 """Fewest and most steps that are asked for a run's reproduction unless somebody says otherwise: rules need some to know
 a healthy training from a faulty one, and remedies some to show; and somebody waits."""
 
+DEFAULT_STEPS = 300
+"""Where nothing that was measured tells how long a training needs to show its fault."""
+
 HEADROOM = 2.0
 """Times the step at which the original's fault was found: another seed may take longer."""
 
-# Rules that judge a training by what it did; the others read its configuration or its data, which a remedy may well
-# leave as they are, and the clock of a machine that is not ours.
-_MEASURED = frozenset({"loss", "metrics", "gradients", "activations", "weights", "errors"})
 _FAMILIES = {rule.id: rule.family for rule in RULES}
 _SEVERITIES = {rule.id: rule.severity for rule in RULES}
+_SYMPTOMS = {cause.id: frozenset(cause.symptoms) for cause in CAUSES}
+
+# Families of rules that read the configuration or the data, and know what they find before the first step.
+_KNOWN_BEFOREHAND = frozenset({"config", "data"})
+# They see the clock of a machine that is not ours.
+_OF_THE_MACHINE = frozenset({"run"})
+_MEASURED = frozenset(rule.id for rule in RULES if rule.family not in _KNOWN_BEFOREHAND | _OF_THE_MACHINE)
 
 
 class OriginError(Exception):
@@ -118,9 +126,9 @@ def shared_by(spec: ReproductionSpec) -> RunIdentity | None:
 def rules_of(incident: Incident) -> list[str]:
     """The rules by which an incident's fault is told when it is trained again.
 
-    Those that watch the training tell whether the fault is there; what a rule reads off the configuration is still
-    there when its effect is gone. Of these, the gravest: that a training stops exploding is not denied by a loss that
-    still jumps at times.
+    Those that speak for its likeliest cause, without what the cause only sets off: a training whose layers are too deep
+    is mended when its gradients arrive, though they may still fade over time. Of these the gravest: that a training
+    stops exploding is not denied by a loss that still jumps at times.
 
     Args:
         incident: Of the run.
@@ -128,10 +136,11 @@ def rules_of(incident: Incident) -> list[str]:
     Returns:
         Ids, in the order in which they opened.
     """
-    measured = [rule for rule in incident.rules if _FAMILIES.get(rule) in _MEASURED]
-    known = measured or list(incident.rules)
-    worst = max(_SEVERITIES.get(rule, Severity.WARNING) for rule in known)
-    return [rule for rule in known if _SEVERITIES.get(rule, Severity.WARNING) == worst]
+    speaking = _SYMPTOMS[incident.causes[0].id] if incident.causes else frozenset[str]()
+    told = [rule for rule in incident.rules if rule in speaking and _FAMILIES.get(rule) not in _OF_THE_MACHINE]
+    known = told or [rule for rule in incident.rules if rule in _MEASURED] or list(incident.rules)
+    worst = max(_severity(rule) for rule in known)
+    return [rule for rule in known if _severity(rule) == worst]
 
 
 def _incident(live: LiveRun, wanted: str) -> Incident:
@@ -153,9 +162,14 @@ def _incident(live: LiveRun, wanted: str) -> Incident:
 def _steps(live: LiveRun, rules: Sequence[str], limits: Limits) -> int:
     """Enough for the first of the fault's rules to fire again; other findings may have come far earlier."""
     findings = live.diagnosis.findings
-    first = min((max(findings[rule].opened_step, 0) for rule in rules if rule in findings), default=0)
+    steps = [findings[rule].opened_step for rule in rules if rule in findings and rule in _MEASURED]
     fewest, most = STEPS
-    return min(round(HEADROOM * first) + fewest, most, limits.steps)
+    needed = round(HEADROOM * max(min(steps), 0)) + fewest if steps else DEFAULT_STEPS
+    return min(needed, most, limits.steps)
+
+
+def _severity(rule: str) -> Severity:
+    return _SEVERITIES.get(rule, Severity.WARNING)
 
 
 def _replaced(spec: ReproductionSpec, asked: ReproductionSpec) -> ReproductionSpec:

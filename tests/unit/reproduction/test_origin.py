@@ -22,7 +22,6 @@ from paramedic_service.reproduction.origin import (
 from paramedic_service.reproduction.patches import read_patch
 from paramedic_service.reproduction.plan import Limits, SpecError
 from paramedic_service.reproduction.remedy_arms import arms_of, patch_name
-from paramedic_service.rules.catalogue import RULES
 from paramedic_service.rules.finding import Severity
 from paramedic_service.store.records import RunKey
 from support.service import batch, description
@@ -75,7 +74,7 @@ def test_a_run_becomes_its_training_with_an_arm_for_each_remedy() -> None:
     patches = [read_patch(arm.patch) for arm in spec.arms]
     assert all(patch not in patches[:place] for place, patch in enumerate(patches))
     assert len({arm.name for arm in spec.arms}) == len(spec.arms) > 3
-    assert {"nonfinite_loss", "nonfinite_gradient"} <= set(spec.rules)
+    assert list(spec.rules) == ["divergence", "nonfinite_loss"]
     assert spec.data.WhichOneof("source") == "synthesis"
     assert spec.title.startswith("project/run: ")
 
@@ -146,16 +145,24 @@ def test_a_spec_is_taken_as_it_is_and_must_say_what_to_train() -> None:
     assert caught.value.field == "spec"
 
 
-def test_the_fault_is_told_by_the_gravest_rules_that_watch_the_training() -> None:
-    mixed = Incident("learning_rate_range", Severity.CRITICAL, True, 0, MIXED, (), {}, "")
+def test_the_fault_is_told_by_the_gravest_rules_that_speak_for_its_cause() -> None:
+    cause = Cause("learning_rate_too_high", "", 0.9, (), (), ())
+    mixed = Incident("learning_rate_range", Severity.CRITICAL, True, 0, MIXED, (cause,), {}, "")
     assert rules_of(mixed) == ["exploding_gradient", "nonfinite_loss"]
-    assert rules_of(replace(mixed, rules=MIXED[:2])) == ["loss_spike"]
+    assert rules_of(replace(mixed, rules=MIXED[:2])) == ["learning_rate_range", "loss_spike"]
     assert rules_of(replace(mixed, rules=MIXED[:1])) == ["learning_rate_range"]
 
 
-def test_every_rule_has_a_family_that_is_known_to_watch_or_not() -> None:
-    watching = {"loss", "metrics", "gradients", "activations", "weights", "errors"}
-    assert {rule.family for rule in RULES} == watching | {"config", "data", "run"}
+def test_what_a_cause_only_sets_off_does_not_tell_its_fault() -> None:
+    rules = ("too_deep", "vanishing_through_time", "vanishing_gradient", "activation_scale")
+    deep = Incident("too_deep", Severity.CRITICAL, True, 0, rules, (Cause("too_deep", "", 0.9, (), (), ()),), {}, "")
+    assert rules_of(deep) == ["vanishing_gradient"]
+
+
+def test_without_a_known_cause_whatever_was_measured_tells_the_fault() -> None:
+    unknown = Incident("learning_rate_range", Severity.CRITICAL, True, 0, MIXED, (), {}, "")
+    assert rules_of(unknown) == ["exploding_gradient", "nonfinite_loss"]
+    assert rules_of(replace(unknown, rules=("stalled_run",))) == ["stalled_run"]
 
 
 def test_remedies_without_a_patch_and_repeated_ones_make_no_arm() -> None:
