@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from support.hostile import cases
+from support.hostile.catalogue import cases
 from support.specs import refusal
 
 MOST_BYTES = 16 * 2**20
