@@ -10,6 +10,9 @@ import structlog
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name", "--format=csv,noheader")
 QUERY_TIMEOUT = 20.0  # seconds; a driver that was asleep takes some
 
+GPU_MEMORY = 4 * 1024**3
+"""Bytes of the machine's own memory that the libraries of a GPU take up in every process that uses one."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -20,10 +23,12 @@ class Device:
     Attributes:
         name: "cpu", "gpu 0: NVIDIA H200".
         variables: Environment that shows a process this device and no other.
+        memory: What using it takes of the machine's own memory, bytes.
     """
 
     name: str
     variables: Mapping[str, str]
+    memory: int = 0
 
 
 CPU = Device("cpu", {"CUDA_VISIBLE_DEVICES": "-1"})
@@ -64,4 +69,4 @@ def _gpu(index: str, name: str) -> Device:
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    return Device(f"gpu {index}: {name}", variables)
+    return Device(f"gpu {index}: {name}", variables, GPU_MEMORY)

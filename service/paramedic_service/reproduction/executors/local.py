@@ -116,7 +116,7 @@ class LocalExecutor:
         return slot
 
     async def _run(self, slot: _Slot, job: Job, emit: Emit) -> None:
-        memory = job.limits.memory_bytes + self._framework_memory
+        memory = job.limits.memory_bytes + self._framework_memory + slot.device.memory
         worker = await self._worker(slot, job)
         directory = slot.directory / f"job-{worker.jobs}"
         directory.mkdir(mode=0o700)
