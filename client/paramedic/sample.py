@@ -21,6 +21,10 @@ _KEPT = frozenset({"float32", "float64", "int32", "int64", "uint8", "bool"})
 _WIDENED = {"float16": "float32", "int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}
 
 
+Given = list[tuple[str, Any]]
+Named = tuple[tuple[str, npt.NDArray[Any]], ...]
+
+
 class SampleError(ValueError):
     """These samples cannot be shared; the message says why and what to do."""
 
@@ -35,8 +39,8 @@ class Sample:
         available: Samples that they were chosen from.
     """
 
-    inputs: tuple[tuple[str, npt.NDArray[Any]], ...]
-    targets: tuple[tuple[str, npt.NDArray[Any]], ...]
+    inputs: Named
+    targets: Named
     available: int
 
     @property
@@ -77,23 +81,25 @@ def sample_of(x: Any, y: Any, limit: int = LIMIT) -> Sample:
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise SampleError(f"limit: expected a number of bytes above 0, got {limit!r}")
     inputs, targets = list(arrays(x)), list(arrays(y))
-    for name, given in (("x", inputs), ("y", targets)):
+    for side, given in (("x", inputs), ("y", targets)):
         if not given:
-            raise SampleError(f"{name}: expected an array, or a list, tuple or mapping of arrays")
+            raise SampleError(f"{side}: expected an array, or a list, tuple or mapping of arrays")
     counts = {len(array) for _, array in (*inputs, *targets)}
     if len(counts) > 1 or not min(counts):
         raise SampleError(f"x and y: expected as many samples in each array, and at least one, got {sorted(counts)}")
     available = counts.pop()
-    first = np.zeros(1, np.int64)
-    single = sum(_chosen(name, array, first).nbytes for name, array in (*inputs, *targets))
-    fitting = min(available, limit // max(1, single))
+    one = Sample(*_chosen(inputs, targets, np.zeros(1, np.int64)), available)
+    fitting = min(available, limit // max(1, one.size))
     if not fitting:
-        raise SampleError(f"one sample takes {single} bytes, more than the limit of {limit}; pass a larger limit")
-    rows = np.linspace(0, available - 1, fitting).astype(np.int64)
-    return Sample(
-        tuple((_named(name), _chosen(f"x {name}", array, rows)) for name, array in inputs),
-        tuple((_named(name), _chosen(f"y {name}", array, rows)) for name, array in targets),
-        available,
+        raise SampleError(f"one sample takes {one.size} bytes, more than the limit of {limit}; pass a larger limit")
+    return Sample(*_chosen(inputs, targets, np.linspace(0, available - 1, fitting).astype(np.int64)), available)
+
+
+def _chosen(inputs: Given, targets: Given, rows: npt.NDArray[np.int64]) -> tuple[Named, Named]:
+    """Copies of some samples."""
+    return (
+        tuple((_named(name), _copied(f"x {name}", values, rows)) for name, values in inputs),
+        tuple((_named(name), _copied(f"y {name}", values, rows)) for name, values in targets),
     )
 
 
@@ -102,7 +108,7 @@ def _named(name: str) -> str:
     return "" if name_problem(name, MAX_TENSOR_CHARACTERS) else name
 
 
-def _chosen(name: str, values: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+def _copied(name: str, values: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """A copy of some samples, of a type that the contract takes."""
     if isinstance(values, list):
         values = [values[row] for row in rows]  # a long list takes long to become an array
