@@ -116,7 +116,10 @@ def _plots(arms: Sequence[Told], signal: str, words: str) -> Markup | None:
         for arm, each in zip(arms, bundles, strict=True)
     )
     scale = ", logarithmic" if values.logarithmic else ""
-    legend = "A thin line a seed, their median thick, the same axes in every plot. ✕: no longer finite."
+    legend = (
+        "A thin line a seed, their median thick, the same axes in every plot; what is larger stands at the top."
+        " ✕: no longer finite."
+    )
     return join([tag("h2", f"{words}{scale}"), tag("p", legend, class_="quiet"), tag("div", *panels, class_="panels")])
 
 

@@ -31,7 +31,8 @@ tbody th { font-weight: 600; }
 del { color: var(--bad); text-decoration: none; }
 ins { color: var(--good); text-decoration: none; font-weight: 600; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .6rem; }
-figure { margin: 0; padding: .4rem .5rem; background: var(--card); border: 1px solid var(--rule);
+figure { display: flex; flex-direction: column; justify-content: space-between; margin: 0;
+  padding: .4rem .5rem; background: var(--card); border: 1px solid var(--rule);
   border-radius: .4rem; }
 figcaption { font-size: .88rem; font-weight: 600; }
 figcaption span { display: block; }

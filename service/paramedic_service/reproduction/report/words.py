@@ -51,6 +51,8 @@ def improvement_words(verdict: ArmVerdict) -> str:
     """By how much an arm is better, with its interval."""
     if not verdict.HasField("improvement"):
         return "-"
+    if verdict.improvement_low == 1:
+        return f"{verdict.measure} stays finite"
     told = f"{verdict.measure} {change(verdict.improvement)}"
     if verdict.HasField("improvement_low"):
         told += f" ({percent(verdict.improvement_low)} to {percent(verdict.improvement_high)})"
