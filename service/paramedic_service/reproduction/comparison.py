@@ -12,6 +12,11 @@ from paramedic_service.rules.description import Description, Layer
 LOSS = "final loss"
 ERROR = "final error"
 
+OF_FRESH_SAMPLES = frozenset({"overfit", "too_many_parameters", "suspicious_validation"})
+"""Rules on faults that the loss of the training itself does not show: memorising lowers it."""
+
+_RATES = ("rate", "dropout", "recurrent_dropout", "stddev")
+
 # A workload tells nothing of what its arguments mean; by these words in their names they change what a loss is.
 _TELLING = ("loss", "target", "output", "label", "logit", "activation", "weight")
 
@@ -19,8 +24,8 @@ _TELLING = ("loss", "target", "output", "label", "logit", "activation", "weight"
 def measure_of(spec: ReproductionSpec, arm: Arm) -> str:
     """What an arm is compared to the faulty one by.
 
-    A loss that is computed otherwise, over other targets, or with a penalty in it has another scale: a mean squared
-    error below a cross-entropy proves nothing.
+    A loss that is computed otherwise, over other targets, with a penalty or with other noise in it has another scale: a
+    mean squared error below a cross-entropy proves nothing, nor does a loss without dropout below one with it.
 
     Args:
         spec: Of the reproduction.
@@ -30,6 +35,8 @@ def measure_of(spec: ReproductionSpec, arm: Arm) -> str:
         `LOSS` or `ERROR`.
     """
     changes = read_patch(arm.patch)
+    if not OF_FRESH_SAMPLES.isdisjoint(spec.rules):
+        return ERROR
     if spec.workload:
         return ERROR if any(word in name.lower() for name in changes for word in _TELLING) else LOSS
     before = read(spec.description)
@@ -67,6 +74,7 @@ def _loss_of(description: Description) -> object:
         description.training is not None and description.training.weighted,
         _output(layers),
         sorted(_penalties(layers)),
+        sorted(_noise(layers)),
     )
 
 
@@ -81,3 +89,10 @@ def _penalties(layers: tuple[Layer, ...]) -> list[str]:
 
 def _regularisers(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in settings.items() if name.endswith("_regularizer") and value]
+
+
+def _noise(layers: tuple[Layer, ...]) -> list[str]:
+    """What is drawn anew at every step of the training, and at no other time."""
+    rates = [(layer.name, name, layer.settings.get(name)) for layer in layers for name in _RATES]
+    own = [f"{layer.name}: {layer.kind}" for layer in layers if "Dropout" in layer.kind or "Noise" in layer.kind]
+    return own + [f"{layer}.{name}: {rate}" for layer, name, rate in rates if rate]

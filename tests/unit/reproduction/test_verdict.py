@@ -195,12 +195,19 @@ def test_a_different_loss_is_compared_by_the_error() -> None:
         ({"training.class_weights": {"set": "balanced"}}, "final error"),
         ({"model.layers[dense].kernel_regularizer": {"set": "l2"}}, "final error"),
         ({"model.layers[dense].kernel_initializer": {"set": "zeros"}}, "final loss"),
+        ({"model.layers[dense]": {"insert_after": {"kind": "Dropout"}}}, "final error"),
+        ({"model.layers[dense]": {"insert_after": {"kind": "LayerNormalization"}}}, "final loss"),
     ],
 )
 def test_the_measure_follows_what_the_arm_changes(patch: dict, measure: str) -> None:
     asked = spec(patch)
     asked.description.data.inputs.add(shape=(-1, 4))
     assert judge(asked, FAULTY).arms[1].measure == measure
+
+
+def test_what_was_memorised_is_compared_by_the_error() -> None:
+    asked = spec(LOWER_RATE, rules=("overfit",))
+    assert judge(asked, FAULTY).arms[1].measure == "final error"
 
 
 def test_a_workloads_measure_follows_the_names_of_its_arguments() -> None:
