@@ -108,7 +108,7 @@ def _rate_low() -> ReproductionSpec:
 
 def _batch_large() -> ReproductionSpec:
     smaller = arm(USUAL_BATCHES, "Use batches of 32 samples.", {"training.batch_size": {"set": 32}})
-    return spec("All samples as one batch", _classifying(0.001, 1200), "largest", smaller)
+    return spec("All samples as one batch", _classifying(0.001, 1200), "largest", smaller, steps=150)
 
 
 def _batch_small() -> ReproductionSpec:

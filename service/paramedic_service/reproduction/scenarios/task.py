@@ -51,10 +51,10 @@ def _sigmoid() -> ReproductionSpec:
     return spec("One sigmoid unit for three classes", _one_unit(800), "uniform-three-classes", _SOFTMAX)
 
 
-def _classifier(loss: str, target: ArrayProfile, activation: str = "softmax") -> RunDescription:
+def _classifier(loss: str, target: ArrayProfile, activation: str = "softmax", units: int = 3) -> RunDescription:
     return description(
         (10, 8),
-        [recurrent("LSTM", 16, "lstm"), output(3, activation)],
+        [recurrent("LSTM", 16, "lstm"), output(units, activation)],
         loss,
         optimizer("adam", 0.01),
         target,
@@ -70,6 +70,16 @@ def _three_sigmoids() -> ReproductionSpec:
 def _squared_error() -> ReproductionSpec:
     crossentropy = arm(CROSSENTROPY, "Use categorical_crossentropy.", {"losses[0].name": {"set": CATEGORICAL}})
     return spec("Mean squared error for classes", _classifier(SQUARED, one_hot(_COUNTS)), "largest", crossentropy)
+
+
+def _squared_error_of_indices() -> ReproductionSpec:
+    known = _classifier(SQUARED, labels(_COUNTS), "linear", 1)
+    crossentropy = arm(
+        CROSSENTROPY,
+        "Give the output three units with softmax, and use sparse_categorical_crossentropy.",
+        {"losses[0].name": {"set": SPARSE}, "model.output": {"set": {"units": 3, "activation": "softmax"}}},
+    )
+    return spec("Mean squared error of class indices", known, "largest", crossentropy)
 
 
 def _one_hot_for_sparse() -> ReproductionSpec:
@@ -130,6 +140,13 @@ SCENARIOS = (
         "Mean squared error of class probabilities; cross-entropy should help.",
         "Mean squared error for a classification is nonsensical; cross-entropy belongs there.",
         _squared_error,
+        expected=fixed_by(CROSSENTROPY),
+    ),
+    Scenario(
+        "mse-of-class-indices",
+        "Mean squared error of a single unit and the numbers of three classes; cross-entropy should help.",
+        "Mean squared error for a classification is nonsensical; cross-entropy belongs there.",
+        _squared_error_of_indices,
         expected=fixed_by(CROSSENTROPY),
     ),
     Scenario(

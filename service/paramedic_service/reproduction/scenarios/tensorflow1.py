@@ -73,6 +73,7 @@ def _poor_weights() -> ReproductionSpec:
         _LSTM,
         _arm(GLOROT, "Initialise the cell as TensorFlow does by itself.", recurrent_deviation=None),
         rules=VANISHING,
+        steps=400,
     )
 
 
