@@ -1,8 +1,9 @@
 """Jobs in real processes: what they are given, what they are denied, and that they end."""
 
 import asyncio
+import ctypes
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from paramedic_service.reproduction.executors.local import LocalExecutor
 from paramedic_service.reproduction.plan import Limits
 from paramedic_service.reproduction.worker.job import Job
 from support.reproductions import DEADLINE, MEBIBYTE, eventually, lives, local_executor, number_in, script
+from support.waiting import wait_until
 
 LIMITS = Limits(memory_bytes=64 * MEBIBYTE, disk_bytes=8 * MEBIBYTE, seconds=DEADLINE)
 
@@ -109,8 +111,7 @@ async def test_a_workload_gets_a_process_that_nothing_ran_in_and_nothing_will(ex
 async def test_a_worker_that_died_between_jobs_is_replaced(executor: LocalExecutor) -> None:
     process = await process_of(executor)
     os.kill(process, 9)
-    await eventually(lambda: not lives(process))
-    await asyncio.sleep(0)
+    wait_until(lambda: not lives(process))  # holds the event loop, which so cannot know yet
 
     assert await process_of(executor) != process
 
@@ -252,6 +253,34 @@ async def test_what_a_worker_started_ends_with_it(executor: LocalExecutor, tmp_p
     await eventually(lambda: not lives(number_in(child)))
 
 
+def children() -> str:
+    """Processes that this one started, or inherited; dead ones stand there until they are buried."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+
+
+@pytest.fixture
+def _process_one() -> Iterator[None]:
+    """Inherits what its children leave behind, as the first process of a container does."""
+    subreaper = 36
+    ctypes.CDLL(None).prctl(subreaper, 1, 0, 0, 0)
+    yield
+    ctypes.CDLL(None).prctl(subreaper, 0, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("_process_one")
+async def test_the_first_process_of_a_container_buries_what_workers_leave(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    before = children()
+
+    with pytest.raises(WorkerLostError):
+        await run(executor, f"child={tmp_path / 'child'}", "die=SIGKILL")
+    await process_of(executor)
+    await executor.close()
+
+    assert children() == before
+
+
 async def test_closing_ends_workers_that_are_idle(executor: LocalExecutor) -> None:
     process = await process_of(executor)
 
@@ -263,6 +292,7 @@ async def test_closing_ends_workers_that_are_idle(executor: LocalExecutor) -> No
 async def test_what_a_killed_service_left_on_the_disk_is_deleted_and_what_a_living_one_uses_is_not(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
+    await process_of(executor)
     (used,) = within(tmp_path)
     left = tmp_path / "paramedic-reproductions-left"
     left.mkdir()
@@ -272,12 +302,24 @@ async def test_what_a_killed_service_left_on_the_disk_is_deleted_and_what_a_livi
     other = local_executor()
     await other.start()
 
-    present = within(tmp_path)
-    assert left not in present
-    assert used in present
-    assert len(present) == 2
+    assert within(tmp_path) == [used]
+    await process_of(other)
+    assert len(within(tmp_path)) == 2
     await other.close()
     assert within(tmp_path) == [used]
+
+
+async def test_a_service_without_a_disk_to_write_on_says_so_when_there_is_a_job(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    executor = local_executor()
+    await executor.start()
+
+    with pytest.raises(JobFailedError, match=r"No such file or directory.*TMPDIR"):
+        await run(executor, "train=1")
+
+    await executor.close()
 
 
 async def test_the_cpu_is_a_device_without_gpus(executor: LocalExecutor) -> None:

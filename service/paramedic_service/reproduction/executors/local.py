@@ -11,8 +11,8 @@ import structlog
 
 from paramedic.v1.reproduction_pb2 import Reproduction, WatchReproductionResponse
 from paramedic_service.reproduction.executors.devices import Device
-from paramedic_service.reproduction.executors.interface import WorkerLostError
-from paramedic_service.reproduction.executors.scratch import Scratch
+from paramedic_service.reproduction.executors.interface import JobFailedError
+from paramedic_service.reproduction.executors.scratch import Scratch, sweep
 from paramedic_service.reproduction.executors.worker_process import WorkerProcess
 from paramedic_service.reproduction.worker.job import Emit, Job
 
@@ -80,8 +80,8 @@ class LocalExecutor:
         return len(self._slots)
 
     async def start(self) -> None:
-        """Finds the devices and makes room on the disk; starts no worker."""
-        self._scratch = await asyncio.to_thread(Scratch)
+        """Finds the devices, and tidies up after services that were killed; starts no worker."""
+        await asyncio.to_thread(sweep)
         self._slots = [_Slot(device) for device in await asyncio.to_thread(self._find_devices)]
         _log.info("reproductions train on", devices=[slot.device.name for slot in self._slots])
 
@@ -132,13 +132,18 @@ class LocalExecutor:
         if slot.worker is not None and (job.fresh or not slot.worker.alive):
             await self._discard(slot)
         if slot.worker is None:
-            assert self._scratch is not None
-            self._started += 1
-            slot.directory = self._scratch.make(f"worker-{self._started}")
             try:
+                # Made when it is needed: a service that trains nothing gets along without a disk to write on.
+                if self._scratch is None:
+                    self._scratch = Scratch()
+                self._started += 1
+                slot.directory = self._scratch.make(f"worker-{self._started}")
                 slot.worker = await WorkerProcess.start(self._command, slot.device, slot.directory)
             except OSError as error:
-                raise WorkerLostError(f"its process could not be started: {error}") from error
+                raise JobFailedError(
+                    f"no process could be started for it: {error}; see that the service may start processes and has a"
+                    " directory for temporary files with free space (TMPDIR)"
+                ) from error
         return slot.worker
 
     async def _discard(self, slot: _Slot) -> None:

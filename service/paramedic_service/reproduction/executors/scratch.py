@@ -11,7 +11,7 @@ LOCK = "lock"
 
 
 class Scratch:
-    """A directory that is deleted in the end; when the service was killed, by the next one on the machine.
+    """A directory that is deleted in the end; when the service is killed, by the `sweep` of the next one.
 
     Raises:
         OSError: There is no room for temporary files.
@@ -21,7 +21,6 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        _sweep()
         self.path, self._lock = _locked()
         while not self.path.exists():  # another service swept it before it was locked
             os.close(self._lock)
@@ -47,9 +46,13 @@ def _locked() -> tuple[Path, int]:
     return path, lock
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Deletes what services left behind that were killed."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except OSError:
+        return  # there is no such place, and nothing in it
+    for directory in temporary.glob(f"{PREFIX}*"):
         try:
             if directory.is_symlink() or directory.stat().st_uid != os.geteuid():
                 continue

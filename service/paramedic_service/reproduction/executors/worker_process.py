@@ -25,6 +25,9 @@ from paramedic_service.reproduction.worker.job import Emit, Job
 WATCH_SECONDS = 0.2
 """Between two looks at memory and disk: what a job can take beyond its bounds is what it can take in this time."""
 
+BURY_SECONDS = 0.01
+"""Between two looks at whether processes that were killed are dead."""
+
 MOST_EVENT_BYTES = 512 * 1024 * 1024
 """Of one job: the service holds its events in memory."""
 
@@ -76,7 +79,13 @@ class WorkerProcess:
     @property
     def alive(self) -> bool:
         """Whether it can be given a job."""
-        return self._process.returncode is None
+        if self._process.returncode is not None:
+            return False
+        try:
+            # Asked of the system, because the event loop may not have heard of a death yet.
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     async def resident_bytes(self) -> int:
         """Memory that it holds."""
@@ -117,6 +126,17 @@ class WorkerProcess:
         # Otherwise it is dead, and its guard ends the rest of the group.
         await self._process.wait()
         self._log.close()
+        await self._bury()
+
+    async def _bury(self) -> None:
+        """Takes the rest of the group off the system's table where that is ours to do: as process 1 of a container."""
+        with suppress(ChildProcessError):  # nothing of it is, or is any longer
+            while True:
+                if self._buried_one() is None:
+                    await asyncio.sleep(BURY_SECONDS)
+
+    def _buried_one(self) -> os.waitid_result | None:
+        return os.waitid(os.P_PGID, self._process.pid, os.WEXITED | os.WNOHANG)
 
     async def _converse(self, job: Job, emit: Emit) -> None:
         assert self._process.stdin is not None
