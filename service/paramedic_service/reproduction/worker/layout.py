@@ -22,7 +22,7 @@ class Layout:
 
     def join(self, tensors: Sequence[Any]) -> Any:
         """The vector of tensors, float32 [parameters]."""
-        return tf.concat([tf.reshape(tf.cast(tensor, tf.float32), [-1]) for tensor in tensors], 0)
+        return tf.concat([tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), [-1]) for tensor in tensors], 0)
 
     def split(self, vector: Any) -> list[Any]:
         """The parts of a vector [parameters], [elements] each."""

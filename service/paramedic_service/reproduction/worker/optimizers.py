@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from paramedic_service.reproduction.plan import OptimizerPlan, SpecError
+from paramedic_service.reproduction.worker.gradients import Gradients
 from paramedic_service.reproduction.worker.layout import Layout
 from paramedic_service.reproduction.worker.updates import RULES, Numbers, Slots, Step
 
@@ -82,13 +83,13 @@ class Optimizer(Protocol):
         """What it remembers before the first step, of weights [parameters]."""
 
     def update(
-        self, weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers
+        self, weights: Any, gradients: Gradients, slots: Slots, rate: Any, step: Any, numbers: Numbers
     ) -> tuple[Any, Slots]:
         """One step in a graph.
 
         Args:
             weights: float32 [parameters].
-            gradient: Likewise, clipped.
+            gradients: Clipped.
             slots: What it remembers.
             rate: Learning rate of the step.
             step: From 1, float32.
@@ -136,11 +137,11 @@ class _Elementwise:
         return (*slots, *(tf.constant(value, tf.float32) for value in self._rule.scalars))
 
     def update(
-        self, weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers
+        self, weights: Any, gradients: Gradients, slots: Slots, rate: Any, step: Any, numbers: Numbers
     ) -> tuple[Any, Slots]:
         if self._decays:
             weights = _decayed(weights, rate, numbers)
-        return self._rule.update(weights, gradient, slots, Step(step, rate, numbers, self._flags))
+        return self._rule.update(weights, gradients, slots, Step(step, rate, numbers, self._flags))
 
 
 class _AskedOfKeras:
@@ -164,7 +165,7 @@ class _AskedOfKeras:
         return tuple(tf.convert_to_tensor(slot.value) for slot in self._slots)
 
     def update(
-        self, weights: Any, gradient: Any, slots: Slots, rate: Any, step: Any, numbers: Numbers
+        self, weights: Any, gradients: Gradients, slots: Slots, rate: Any, step: Any, numbers: Numbers
     ) -> tuple[Any, Slots]:
         if self._decays:
             weights = _decayed(weights, rate, numbers)
@@ -175,7 +176,7 @@ class _AskedOfKeras:
             (iterations, tf.cast(step - 1, iterations.dtype)),
         ]
         with keras.StatelessScope(state_mapping=state):
-            for part, variable in zip(self._layout.tensors(gradient), self._variables, strict=True):
+            for part, variable in zip(gradients.dense, self._variables, strict=True):
                 self._optimizer.update_step(part, variable, rate)
             after = [tf.convert_to_tensor(variable.value) for variable in self._variables]
             kept = tuple(tf.convert_to_tensor(slot.value) for slot in self._slots)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from paramedic_service.reproduction.worker.clipping import Bounds, scales
+from paramedic_service.reproduction.worker.clipping import Bounds
+from paramedic_service.reproduction.worker.gradients import Gradients
 from paramedic_service.reproduction.worker.layout import Layout
 from paramedic_service.reproduction.worker.metrics import Metric
 from paramedic_service.reproduction.worker.optimizers import Optimizer
@@ -135,12 +136,11 @@ class Program:
             weights = self._layout.tensors(state.weights)
             tape.watch(weights)
             loss, metrics, others = self._forward(weights, state.others, x, y, sample_weights)
-        raw = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients = [tf.cast(tf.convert_to_tensor(each), tf.float32) for each in raw]
-        scaled = [each * scale for each, scale in zip(gradients, scales(gradients, inputs.bounds), strict=True)]
+        parts = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = Gradients(parts, self._layout)
         updated, slots = self._optimizer.update(
             state.weights,
-            tf.clip_by_value(self._layout.join(scaled), -inputs.bounds.value, inputs.bounds.value),
+            gradients.clipped(inputs.bounds),
             state.slots,
             inputs.rates[done],
             tf.cast(done + 1, tf.float32),
@@ -148,8 +148,8 @@ class Program:
         )
         updated = self._constrained(updated)
         updates = self._layout.split(updated - state.weights)
-        halves = [tf.nn.l2_loss(each) for each in (*gradients, *self._layout.split(state.weights), *updates)]
-        zeros = [tf.math.zero_fraction(gradient) for gradient in gradients]
+        halves = [tf.nn.l2_loss(each) for each in (*gradients.dense, *self._layout.split(state.weights), *updates)]
+        zeros = [tf.math.zero_fraction(gradient) for gradient in gradients.dense]
         row = tf.stack([tf.cast(value, tf.float32) for value in (loss, *metrics, *halves, *zeros)])
         return State(updated, others, tuple(slots)), row
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,12 @@ class Trainer:
 
     Args:
         steps: Optimizer steps a training.
+        folding: Makes what judges a training.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, folding: Callable[[], Folding] = Folding) -> None:
         self._steps = steps
+        self._folding = folding
         self._lock = threading.Lock()
         self._begun: dict[Hashable, _Begun] = {}
         self._compiled: dict[Hashable, _Compiled] = {}
@@ -82,7 +84,7 @@ class Trainer:
         if arm.error is not None:
             return untrained(arm.index, seed, arm.error)
         began = time.perf_counter()
-        folding = Folding()
+        folding = self._folding()
         try:
             self._train(arm, seed, arrays, folding, advance)
         except SpecError as error:

@@ -18,7 +18,8 @@ training has to win back.
 def unrolled(model: Any) -> Iterator[None]:
     """Unrolls the recurrent layers of a model that is called in here, where that is worth it; results are the same."""
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN) and not layer.unroll]
-    steps = [layer.input.shape[1] for layer in layers if hasattr(layer, "input")]
+    # The first is the sequence; a mask may follow. A layer within another has no inputs of its own.
+    steps = [keras.tree.flatten(layer.input)[0].shape[1] for layer in layers if hasattr(layer, "input")]
     worth = len(steps) == len(layers) and all(steps) and sum(steps) <= MOST_STEPS
     changed = layers if worth else []
     for layer in changed:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+from paramedic_service.reproduction.worker.gradients import Gradients
+
 Numbers: TypeAlias = Mapping[str, Any]
 """Scalars, float32, by the names of the constructor's arguments."""
 
@@ -34,8 +36,8 @@ class Step(NamedTuple):
     flags: frozenset[str]
 
 
-Update: TypeAlias = Callable[[Any, Any, Slots, Step], tuple[Any, Slots]]
-"""Takes weights and gradient [parameters], slots and the step; returns the new weights and slots."""
+Update: TypeAlias = Callable[[Any, Gradients, Slots, Step], tuple[Any, Slots]]
+"""Takes weights [parameters], gradients, slots and the step; returns the new weights and slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,70 +59,70 @@ class Rule:
     scalars: tuple[float, ...] = ()
 
 
-def _sgd(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _sgd(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     momentum = step.numbers["momentum"]
-    velocity = slots[0] * momentum - gradient * step.rate
+    velocity = slots[0] * momentum - gradient.vector * step.rate
     if "nesterov" in step.flags:
-        return weights + (velocity * momentum - gradient * step.rate), (velocity,)
+        return weights + (velocity * momentum - gradient.vector * step.rate), (velocity,)
     return weights + velocity, (velocity,)
 
 
-def _rmsprop(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _rmsprop(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     velocity, momentum, average = slots
     rho = step.numbers["rho"]
-    velocity = rho * velocity + (1 - rho) * tf.square(gradient)
+    velocity = rho * velocity + (1 - rho) * gradient.square
     denominator = velocity + step.numbers["epsilon"]
     if "centered" in step.flags:
-        average = rho * average + (1 - rho) * gradient
+        average = rho * average + (1 - rho) * gradient.vector
         denominator -= tf.square(average)
-    momentum = step.numbers["momentum"] * momentum + step.rate * gradient / tf.sqrt(denominator)
+    momentum = step.numbers["momentum"] * momentum + step.rate * gradient.vector / tf.sqrt(denominator)
     return weights - momentum, (velocity, momentum, average)
 
 
-def _adam(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _adam(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, square, highest = slots
     first, second = step.numbers["beta_1"], step.numbers["beta_2"]
     scale = step.rate * tf.sqrt(1 - tf.pow(second, step.number)) / (1 - tf.pow(first, step.number))
-    mean += (gradient - mean) * (1 - first)
-    square += (tf.square(gradient) - square) * (1 - second)
+    mean += (gradient.vector - mean) * (1 - first)
+    square += (gradient.square - square) * (1 - second)
     used = square
     if "amsgrad" in step.flags:
         used = highest = tf.maximum(highest, square)
     return weights - mean * scale / (tf.sqrt(used) + step.numbers["epsilon"]), (mean, square, highest)
 
 
-def _adagrad(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
-    sums = slots[0] + tf.square(gradient)
-    return weights - step.rate * gradient / tf.sqrt(sums + step.numbers["epsilon"]), (sums,)
+def _adagrad(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
+    sums = slots[0] + gradient.square
+    return weights - step.rate * gradient.vector / tf.sqrt(sums + step.numbers["epsilon"]), (sums,)
 
 
-def _adadelta(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _adadelta(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     gradients, changes = slots
     rho, epsilon = step.numbers["rho"], step.numbers["epsilon"]
-    gradients = rho * gradients + (1 - rho) * tf.square(gradient)
-    change = -(tf.sqrt(changes + epsilon) * gradient / tf.sqrt(gradients + epsilon))
+    gradients = rho * gradients + (1 - rho) * gradient.square
+    change = -(tf.sqrt(changes + epsilon) * gradient.vector / tf.sqrt(gradients + epsilon))
     changes = rho * changes + (1 - rho) * tf.square(change)
     return weights + step.rate * change, (gradients, changes)
 
 
-def _adamax(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _adamax(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, highest = slots
     first = step.numbers["beta_1"]
-    mean += (gradient - mean) * (1 - first)
-    highest = tf.maximum(step.numbers["beta_2"] * highest, tf.abs(gradient))
+    mean += (gradient.vector - mean) * (1 - first)
+    highest = tf.maximum(step.numbers["beta_2"] * highest, gradient.magnitude)
     change = step.rate * mean / ((1 - tf.pow(first, step.number)) * (highest + step.numbers["epsilon"]))
     return weights - change, (mean, highest)
 
 
-def _nadam(weights: Any, gradient: Any, slots: Slots, step: Step) -> tuple[Any, Slots]:
+def _nadam(weights: Any, gradient: Gradients, slots: Slots, step: Step) -> tuple[Any, Slots]:
     mean, square, product = slots
     first, second = step.numbers["beta_1"], step.numbers["beta_2"]
     now = first * (1 - 0.5 * tf.pow(0.96, step.number))
     ahead = first * (1 - 0.5 * tf.pow(0.96, step.number + 1))
     product *= now
-    mean += (gradient - mean) * (1 - first)
-    square += (tf.square(gradient) - square) * (1 - second)
-    expected = ahead * mean / (1 - product * ahead) + (1 - now) * gradient / (1 - product)
+    mean += (gradient.vector - mean) * (1 - first)
+    square += (gradient.square - square) * (1 - second)
+    expected = ahead * mean / (1 - product * ahead) + (1 - now) * gradient.vector / (1 - product)
     change = expected * step.rate / (tf.sqrt(square / (1 - tf.pow(second, step.number))) + step.numbers["epsilon"])
     return weights - change, (mean, square, product)
 
