@@ -15,6 +15,7 @@ from paramedic_service.store.records import RunKey
 from support.store_records import entry
 
 KEY = RunKey("project", "run")
+FIRST_TABLES = {"runs", "log", "snapshots", "findings"}
 
 
 @pytest.fixture
@@ -80,8 +81,9 @@ def test_a_database_of_the_first_release_is_brought_up_to_date_with_what_it_hold
     store.close()
     engine = create_engine(url)
     with engine.begin() as connection:
-        for table in ("notices", "incidents", "reproduction_results", "reproductions"):
-            connection.execute(text(f"DROP TABLE {table}"))
+        for table in reversed(tables.metadata.sorted_tables):
+            if table.name not in FIRST_TABLES:
+                table.drop(connection)
     engine.dispose()
     set_revision(url, "0001")
 
