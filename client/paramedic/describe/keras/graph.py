@@ -99,21 +99,26 @@ def _add(graph: Any, outer: Mapping[int, tuple[int, int]], calls: list[_Call], n
     Returns:
         The calls that its outputs come from.
     """
-    made: dict[int, tuple[int, int]] = dict(outer)
+    made = {id(tensor): _given(tensor, outer.get(id(tensor), _OUTSIDE), calls, name_of) for tensor in graph.inputs}
     for depth in sorted(graph._nodes_by_depth, reverse=True):  # the outputs are at depth 0
         for node in graph._nodes_by_depth[depth]:
             if isinstance(node.operation, keras.layers.InputLayer):
-                if id(node.outputs[0]) in outer:
-                    continue
-                if id(node.operation) not in name_of:
-                    made[id(node.outputs[0])] = _OUTSIDE
-                    continue
+                continue
             if isinstance(node.operation, keras.Model):
                 made.update(_within(node, made, calls, name_of))
                 continue
             calls.append(_call(node, made))
             made.update({id(tensor): (len(calls) - 1, index) for index, tensor in enumerate(node.outputs)})
     return [made[id(tensor)][0] for tensor in graph.outputs]
+
+
+def _given(tensor: Any, outer: tuple[int, int], calls: list[_Call], name_of: Mapping[int, str]) -> tuple[int, int]:
+    """Adds the call of an input layer, unless what it gives comes from within or the layer has no name."""
+    layer = tensor._keras_history.operation
+    if outer != _OUTSIDE or id(layer) not in name_of or not isinstance(layer, keras.layers.InputLayer):
+        return outer
+    calls.append(_Call(layer, [], {}))
+    return len(calls) - 1, 0
 
 
 def _within(
