@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("client_log", "ingest", "scrape", "monitor")
+BENCHMARKS = ("client_log", "ingest", "scrape", "monitor", "reproduction", "reproduction_request")
 
 
 def main() -> None:

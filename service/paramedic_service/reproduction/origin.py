@@ -14,7 +14,7 @@ from paramedic_service.reproduction.remedy_arms import arms_of
 from paramedic_service.rules.catalogue import RULES
 from paramedic_service.rules.finding import Severity
 
-STEPS = (150, 600)
+STEPS = (100, 600)
 """Fewest and most steps that are asked for a run's reproduction unless somebody says otherwise: rules need some to know
 a healthy training from a faulty one, and remedies some to show; and somebody waits."""
 
