@@ -91,3 +91,40 @@ def test_the_exit_status_tells_the_verdict(kind: int, expected: int) -> None:
 def test_without_a_verdict_it_tells_that() -> None:
     assert status.status_of(Reproduction(state=reproduction_pb2.REPRODUCTION_STATE_FAILED)) == 5
     assert status.status_of(Reproduction(state=reproduction_pb2.REPRODUCTION_STATE_CANCELLED)) == 130
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", "[" * 200_000),
+        ("a.json", '{"description": ' + '{"a":' * 5_000 + "1" + "}" * 5_001),
+        ("a.json", '{"steps": 1e999}'),
+        ("a.json", '{"steps": NaN}'),
+        ("a.json", '{"steps": -1}'),
+        ("a.json", '{"steps": "many"}'),
+        ("a.json", '{"steps": ' + "9" * 50_000 + "}"),
+        ("a.json", '{"__class__": "os.system"}'),
+        ("a.json", '{"arms": {"name": "a"}}'),
+        ("a.json", '{"model": {"layers": [3]}}'),
+        ("a.json", '{"loss": [[[]]]}'),
+        ("a.json", "PK\x03\x04"),
+        ("a.json", '"a text"'),
+        ("a.json", ""),
+        ("a.toml", "a = " + "[" * 50_000),
+        ("a.toml", "a = [" * 3),
+        ("a.json", " " * (17 * 2**20)),
+    ],
+    ids=lambda value: value[:24].strip() or "nothing",
+)
+def test_a_file_that_is_none_or_a_bomb_is_refused_in_one_line(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=name) as refused:
+        read_file(tmp_path / name)
+    assert len(str(refused.value)) < 1_000
+
+
+@pytest.mark.parametrize("written", ["{" * 100_000, '{"a":' * 50_000, '{"a": ' + "9" * 50_000 + "}"])
+def test_a_patch_that_is_a_bomb_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="--arm") as refused:
+        read_arms([written])
+    assert len(str(refused.value)) < 1_000

@@ -17,6 +17,9 @@ from paramedic_service.reproduction.verdict import REPORTED
 # Beside the sections of a description, in files that are written by hand.
 _BESIDE = ("title", "steps", "seeds", "rules", "arms")
 
+_MOST_BYTES = 16 * 2**20
+"""Several times what a service takes, once it is no text."""
+
 
 def read_arms(written: Sequence[str]) -> list[Arm]:
     """The training as reported, and an arm for each patch; none for none.
@@ -46,9 +49,9 @@ def read_file(path: Path) -> ReproductionSpec:
         ValueError: The file cannot be read, or is no specification.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
         document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(document, Mapping):
         raise ValueError(f"{path} holds no specification: expected an object with its fields")
@@ -58,17 +61,25 @@ def read_file(path: Path) -> ReproductionSpec:
         beside = {name: document[name] for name in _BESIDE if name in document}
         spec = ParseDict(beside, ReproductionSpec())
         spec.description.CopyFrom(read_spec({name: each for name, each in document.items() if name not in _BESIDE}))
-    except (ParseError, ValueError) as error:
+    except (ParseError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
     return spec
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as opened:
+        content = opened.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it is larger than {_MOST_BYTES // 2**20} MiB, and no service takes so much")
+    return content.decode()
 
 
 def _patch(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         try:
             patch = json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"--arm {text!r} is no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"--arm {text[:200]!r} is no JSON: {error}") from error
         if not patch:
             raise ValueError(f"--arm {text!r} changes nothing")
         return dict(patch)
@@ -83,5 +94,5 @@ def _patch(text: str) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
