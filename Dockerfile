@@ -6,7 +6,7 @@
 #   docker build --target reproducer --build-arg REPRODUCER_BASE=CUDA_IMAGE_WITH_PYTHON -t paramedic:reproducer-gpu .
 #
 # Packages come from where the secret `pip` says (a pip.conf), or from pip's default; versions are those of
-# .ci/constraints.txt. What is in an image: `docker run --rm --entrypoint cat IMAGE /opt/paramedic/sbom.json`.
+# .ci/constraints.txt. What is in an image, as CycloneDX: `docker run --rm IMAGE cat /opt/paramedic/sbom.json`.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 ARG REPRODUCER_BASE=${BASE}
 
@@ -18,8 +18,12 @@ COPY client client
 COPY service service
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/paramedic/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[service]' \
-    && /opt/paramedic/bin/pip inspect > /opt/paramedic/sbom.json \
     && /opt/paramedic/bin/pip uninstall --yes setuptools pip
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install --no-cache-dir --disable-pip-version-check cyclonedx-bom==7.5.0 \
+    && /opt/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-file /opt/paramedic/sbom.json /opt/paramedic/bin/python
 
 FROM ${REPRODUCER_BASE} AS build-reproducer
 WORKDIR /source
@@ -29,9 +33,13 @@ COPY client client
 COPY service service
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/paramedic/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt \
-        '.[service,reproduction]' \
-    && /opt/paramedic/bin/pip inspect > /opt/paramedic/sbom.json \
+        '.[service,reproduction,tensorflow1]' \
     && /opt/paramedic/bin/pip uninstall --yes setuptools pip
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install --no-cache-dir --disable-pip-version-check cyclonedx-bom==7.5.0 \
+    && /opt/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+        --output-file /opt/paramedic/sbom.json /opt/paramedic/bin/python
 
 FROM ${BASE} AS service
 LABEL org.opencontainers.image.title="Paramedic" \
@@ -55,7 +63,8 @@ VOLUME /var/lib/paramedic
 EXPOSE 50051 9850
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9850/readyz', timeout=4)"]
+    CMD ["python3", "-c", "import os; from urllib.request import urlopen as get; \
+        get('http://127.0.0.1:' + os.getenv('PARAMEDIC_HTTP_PORT', '9850') + '/readyz', timeout=4)"]
 CMD ["paramedic", "serve"]
 
 FROM ${REPRODUCER_BASE} AS reproducer
@@ -80,5 +89,6 @@ VOLUME /var/lib/paramedic
 EXPOSE 50051 9850
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9850/readyz', timeout=4)"]
+    CMD ["python3", "-c", "import os; from urllib.request import urlopen as get; \
+        get('http://127.0.0.1:' + os.getenv('PARAMEDIC_HTTP_PORT', '9850') + '/readyz', timeout=4)"]
 CMD ["paramedic", "serve"]

@@ -6,13 +6,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONSTRAINTS := .ci/constraints.txt
 
-.PHONY: demo test bench corpus lint format stubs runbooks manifests constraints
+.PHONY: demo test image-test bench corpus lint format stubs runbooks manifests constraints
 
 demo: $(READY)
 	$(BIN)/paramedic demo
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+# Builds the images and runs them: minutes, and root.
+image-test: $(READY)
+	tests/image/install-tools
+	$(BIN)/python -m pytest -s -m image tests/image
 
 bench: $(READY)
 	$(BIN)/python tests/benchmarks/all.py
