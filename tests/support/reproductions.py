@@ -12,7 +12,7 @@ from paramedic_service.reproduction.executors.devices import CPU, Device
 from paramedic_service.reproduction.executors.interface import Executor
 from paramedic_service.reproduction.executors.local import LocalExecutor
 from paramedic_service.reproduction.plan import Limits
-from paramedic_service.reproduction.queue import Steps
+from paramedic_service.reproduction.queue import Stages
 from paramedic_service.reproduction.service import ReproductionService
 from paramedic_service.reproduction.worker.job import Job
 from paramedic_service.store.interface import Store
@@ -39,10 +39,10 @@ async def tell_nobody(message: Reproduction) -> None:
     """Nobody wants to know."""
 
 
-def steps(limits: Limits | None = None, tell: object = tell_nobody) -> Steps:
+def stages(limits: Limits | None = None, tell: object = tell_nobody) -> Stages:
     """What surrounds a training, of fixed answers."""
     bounds = limits or Limits(seconds=DEADLINE)
-    return Steps(
+    return Stages(
         job=lambda message: Job(message.id, message.spec, bounds),
         judge=judged,
         render=lambda message: f"<html>{message.id}</html>",
@@ -71,7 +71,7 @@ def local_executor(
 async def reproducing(
     store: Store | Path,
     executor: Executor | None = None,
-    surrounding: Steps | None = None,
+    surrounding: Stages | None = None,
     most_waiting: int = 1000,
     clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[ReproductionService]:
@@ -80,7 +80,7 @@ async def reproducing(
     service = ReproductionService(
         opened,
         local_executor() if executor is None else executor,
-        steps() if surrounding is None else surrounding,
+        stages() if surrounding is None else surrounding,
         lambda spec: ReproductionProgress(trainings=2, steps=20),
         most_waiting=most_waiting,
         **({} if clock is None else {"clock": clock}),

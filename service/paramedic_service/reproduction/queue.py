@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Stages:
     """What surrounds the training of a reproduction.
 
     Attributes:
@@ -53,18 +53,18 @@ class Queue:
     Args:
         store: Where reproductions are kept.
         executor: What trains them.
-        steps: What surrounds their training.
+        stages: What surrounds their training.
         clock: Service clock, seconds since the Unix epoch.
 
     Attributes:
         live: Reproductions that have not ended, by id.
     """
 
-    def __init__(self, store: Store, executor: Executor, steps: Steps, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, executor: Executor, stages: Stages, clock: Callable[[], float]) -> None:
         self.live: dict[str, LiveReproduction] = {}
         self._store = store
         self._executor = executor
-        self._steps = steps
+        self._stages = stages
         self._clock = clock
         self._line = WaitingLine()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,7 +168,7 @@ class Queue:
         try:
             completed = await self._train(live)
             if completed:
-                message.verdict.CopyFrom(await asyncio.to_thread(self._steps.judge, message))
+                message.verdict.CopyFrom(await asyncio.to_thread(self._stages.judge, message))
         except WorkerLostError as error:
             if live.stop is None:
                 await self._lost(live, str(error), error.log)
@@ -180,13 +180,13 @@ class Queue:
         except Exception as error:
             _log.exception("a reproduction failed by a defect of the service", reproduction=message.id)
             message.error = f"the service failed on it ({type(error).__name__}: {error}); its log says where"
-        if completed or live.stop is None:
-            await self._end(live, ReproductionState.FAILED if message.error else ReproductionState.FINISHED)
-        elif live.stop is Stop.CANCEL:
+        if live.stop is Stop.CANCEL and not completed:
             message.ClearField("error")
             await self._end(live, ReproductionState.CANCELLED)
-        else:
+        elif live.stop is Stop.DRAIN and not completed and not message.error:
             await self._requeue(live)
+        else:
+            await self._end(live, ReproductionState.FAILED if message.error else ReproductionState.FINISHED)
 
     async def _train(self, live: LiveReproduction) -> bool:
         """Runs the job within its time; whether it was completed rather than stopped. Its processes are gone or idle.
@@ -194,7 +194,7 @@ class Queue:
         Raises:
             JobError: It failed, took too long, or what ran it died.
         """
-        job = await asyncio.to_thread(self._steps.job, live.message)
+        job = await asyncio.to_thread(self._stages.job, live.message)
         live.training = asyncio.create_task(self._executor.run(job, live.apply))
         if live.stop is not None:
             live.training.cancel()
@@ -257,7 +257,7 @@ class Queue:
 
     async def _report(self, message: Reproduction) -> str:
         try:
-            return await asyncio.to_thread(self._steps.render, message)
+            return await asyncio.to_thread(self._stages.render, message)
         except Exception:
             _log.exception("a report failed; its reproduction stays without one", reproduction=message.id)
             return ""
@@ -265,7 +265,7 @@ class Queue:
     async def _settle(self, message: Reproduction, number: int, losses: int) -> None:
         """Tells of an end, and records that it was told."""
         try:
-            await self._steps.tell(message)
+            await self._stages.tell(message)
         except Exception:
             _log.exception("not everybody was told of a reproduction; again when restarted", reproduction=message.id)
             return

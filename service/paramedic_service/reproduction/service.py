@@ -17,7 +17,7 @@ from paramedic_service.ingest.translation import identity_to_message
 from paramedic_service.reproduction.errors import QueueFullError, ReproductionNotFoundError
 from paramedic_service.reproduction.executors.interface import Executor
 from paramedic_service.reproduction.live import LiveReproduction
-from paramedic_service.reproduction.queue import Queue, Steps
+from paramedic_service.reproduction.queue import Queue, Stages
 from paramedic_service.reproduction.records import to_record, without_curves
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import Page, ReproductionRecord, ReproductionState, RunKey
@@ -33,7 +33,7 @@ class ReproductionService:
     Args:
         store: Where reproductions are kept.
         executor: What trains them.
-        steps: What surrounds their training.
+        stages: What surrounds their training.
         check: Plans a specification as its worker will, and gives the progress it begins with; raises `SpecError`.
             Called in a worker thread.
         most_waiting: How many may be queued or run at a time.
@@ -44,7 +44,7 @@ class ReproductionService:
         self,
         store: Store,
         executor: Executor,
-        steps: Steps,
+        stages: Stages,
         check: Callable[[ReproductionSpec], ReproductionProgress],
         *,
         most_waiting: int = 1000,
@@ -55,7 +55,7 @@ class ReproductionService:
         self._check = check
         self._most_waiting = most_waiting
         self._clock = clock
-        self._queue = Queue(store, executor, steps, clock)
+        self._queue = Queue(store, executor, stages, clock)
         self._state = "starting"
 
     @property

@@ -13,7 +13,7 @@ from paramedic_service.reproduction.executors.devices import find_devices
 from paramedic_service.reproduction.executors.interface import Executor
 from paramedic_service.reproduction.executors.local import LocalExecutor
 from paramedic_service.reproduction.plan import Limits, Plan, SpecError, WorkloadPlan, plan, plan_workload
-from paramedic_service.reproduction.queue import Steps
+from paramedic_service.reproduction.queue import Stages
 from paramedic_service.reproduction.requests import ReproductionRequests
 from paramedic_service.reproduction.scenarios import SCENARIOS
 from paramedic_service.reproduction.service import ReproductionService
@@ -57,7 +57,7 @@ class Reproductions:
         self.service = ReproductionService(
             store,
             local_executor(settings) if executor is None else executor,
-            Steps(
+            Stages(
                 job=lambda reproduction: Job(
                     reproduction.id, reproduction.spec, limits, self._samples.file(reproduction.spec)
                 ),

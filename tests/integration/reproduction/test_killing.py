@@ -30,7 +30,7 @@ from support.reproductions import (
     number_in,
     reproducing,
     script,
-    steps,
+    stages,
 )
 from support.waiting import wait_until
 
@@ -227,7 +227,7 @@ async def test_a_cancelled_job_leaves_no_process(tmp_path: Path) -> None:
 
 async def test_a_job_that_takes_too_long_leaves_no_process(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    surrounding = steps(Limits(seconds=1.5))
+    surrounding = stages(Limits(seconds=1.5))
     async with reproducing(tmp_path, surrounding=surrounding) as service:
         created = await service.create(script(f"mark={mark}", f"wait={tmp_path / 'never'}"))
         last = await ended(service, created)
@@ -239,7 +239,7 @@ async def test_a_job_that_takes_too_long_leaves_no_process(tmp_path: Path) -> No
 
 async def test_a_job_that_takes_too_much_memory_is_tried_in_a_fresh_process_and_then_fails(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    surrounding = steps(Limits(seconds=DEADLINE, memory_bytes=64 * MEBIBYTE))
+    surrounding = stages(Limits(seconds=DEADLINE, memory_bytes=64 * MEBIBYTE))
     executor = local_executor(framework_memory=192 * MEBIBYTE)
     async with reproducing(tmp_path, executor, surrounding) as service:
         created = await service.create(script(f"mark={mark}", "take=300", f"wait={tmp_path / 'never'}"))

@@ -32,7 +32,7 @@ from paramedic_service.reproduction.worker.job import Job
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import ReproductionState, RunKey
-from support.reproductions import DEADLINE, ended, eventually, judged, reproducing, script, steps
+from support.reproductions import DEADLINE, ended, eventually, judged, reproducing, script, stages
 from support.scripted_executor import ScriptedExecutor
 
 RUN = RunKey("project", "run", 2, 1)
@@ -108,7 +108,7 @@ async def test_what_cannot_be_reproduced_is_refused_before_it_is_queued(
     def refuse(spec: object) -> ReproductionProgress:
         raise SpecError("description.model", "no such layer")
 
-    service = ReproductionService(store, executor, steps(), refuse)
+    service = ReproductionService(store, executor, stages(), refuse)
     await service.start()
 
     with pytest.raises(SpecError):
@@ -219,7 +219,7 @@ async def test_a_job_that_lost_its_process_keeps_its_place_in_the_line(
 
 
 async def test_a_job_that_takes_too_long_is_ended_and_fails(store: Store, executor: ScriptedExecutor) -> None:
-    async with reproducing(store, executor, steps(Limits(seconds=0.05))) as service:
+    async with reproducing(store, executor, stages(Limits(seconds=0.05))) as service:
         created = await service.create(script("a"))
 
         last = await ended(service, created)
@@ -239,7 +239,7 @@ async def test_a_defect_of_the_service_fails_the_reproduction_and_nothing_else(
             raise KeyError("defect")
         return judged(message)
 
-    surrounding = replace(steps(), judge=judge)
+    surrounding = replace(stages(), judge=judge)
     async with reproducing(store, executor, surrounding) as service:
         created = [await service.create(script(name)) for name in ("a", "b")]
         await started(executor, 1)
@@ -257,7 +257,7 @@ async def test_a_job_that_the_store_cannot_give_fails_with_the_words_of_the_stor
     def broken(message: Reproduction) -> Job:
         raise StoreError("paramedic.db: the disk is full; free space")
 
-    async with reproducing(store, executor, replace(steps(), job=broken)) as service:
+    async with reproducing(store, executor, replace(stages(), job=broken)) as service:
         last = await ended(service, await service.create(script("a")))
 
     assert last.state == REPRODUCTION_STATE_FAILED
@@ -268,7 +268,7 @@ async def test_a_report_that_cannot_be_made_costs_no_verdict(store: Store, execu
     def broken(message: Reproduction) -> str:
         raise KeyError("defect")
 
-    async with reproducing(store, executor, replace(steps(), render=broken)) as service:
+    async with reproducing(store, executor, replace(stages(), render=broken)) as service:
         created = await service.create(script("a"))
         await started(executor, 1)
         await finish(executor, service, created)
@@ -351,7 +351,7 @@ async def test_everybody_is_told_of_an_end_before_a_watcher_is(store: Store, exe
         copy.CopyFrom(message)
         told.append(copy)
 
-    async with reproducing(store, executor, steps(tell=tell)) as service:
+    async with reproducing(store, executor, stages(tell=tell)) as service:
         created = await service.create(script("a"))
         await started(executor, 1)
         await finish(executor, service, created)
@@ -368,12 +368,12 @@ async def test_who_could_not_be_told_is_told_when_the_service_is_back(store: Sto
     async def tell(message: Reproduction) -> None:
         told.append(message.verdict.summary)
 
-    async with reproducing(store, executor, steps(tell=fail)) as service:
+    async with reproducing(store, executor, stages(tell=fail)) as service:
         created = await service.create(script("a"))
         await started(executor, 1)
         await finish(executor, service, created)
 
-    async with reproducing(store, executor, steps(tell=tell)):
+    async with reproducing(store, executor, stages(tell=tell)):
         await eventually(lambda: told)
         await eventually(lambda: store.unsettled_reproductions() == [])
 
@@ -417,7 +417,7 @@ async def test_a_job_that_was_completed_is_not_run_again_however_the_service_sto
         go_on.wait(DEADLINE)
         return judged(message)
 
-    async with reproducing(store, executor, replace(steps(), judge=judge)) as service:
+    async with reproducing(store, executor, replace(stages(), judge=judge)) as service:
         created = await service.create(script("a"))
         await started(executor, 1)
         executor.started[0].end.set_result(None)
@@ -430,6 +430,20 @@ async def test_a_job_that_was_completed_is_not_run_again_however_the_service_sto
     found = store.get_reproduction(created.id)
     assert found is not None
     assert (found.state, found.settled) == (ReproductionState.FINISHED, True)
+
+
+async def test_a_job_that_failed_by_itself_has_failed_however_the_service_stops(
+    store: Store, executor: ScriptedExecutor
+) -> None:
+    async with reproducing(store, executor) as service:
+        created = await service.create(script("a"))
+        await started(executor, 1)
+        executor.started[0].end.set_exception(JobFailedError("what; what to do"))
+        await asyncio.sleep(0)  # the job has failed, and the queue has not heard of it yet
+
+    found = store.get_reproduction(created.id)
+    assert found is not None
+    assert found.state is ReproductionState.FAILED
 
 
 async def test_stopping_any_number_of_times_fails_no_reproduction(store: Store, executor: ScriptedExecutor) -> None:
