@@ -15,7 +15,7 @@ from paramedic_service.reproduction.scenarios.describing import (
     recurrent,
     spec,
 )
-from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by
+from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by, no_remedy
 
 SHALLOWER, NORMALISED, RELU = "fewer layers", "normalised layers", "ReLU in dense layers"
 WIDER, NARROWER, DROPPED, PENALISED = "more units", "fewer units", "dropout", "a penalty on weights"
@@ -76,30 +76,30 @@ def _too_few_units() -> ReproductionSpec:
 
 def _too_many_units() -> ReproductionSpec:
     known = _classifier([_lstm(160), output(3, "softmax")], 100, validated=True)
+    behind = {"model.layers[lstm]": {"insert_after": {"kind": "Dropout"}}}
+    penalties = {f"model.layers[lstm].{each}_regularizer": {"set": "l2"} for each in ("kernel", "recurrent")}
     return spec(
         "A thousand parameters a sample",
         known,
         "largest-few",
         arm(NARROWER, "Use 8 units.", {"model.layers[lstm].units": {"set": 8}}),
-        arm(
-            DROPPED,
-            "Drop half of what the LSTM puts out.",
-            {"model.layers[lstm]": {"insert_after": {"kind": "Dropout"}}},
-        ),
-        steps=200,
+        arm(DROPPED, "Drop half of what the LSTM puts out.", behind),
+        arm(PENALISED, "Add the squares of the LSTM's weights to the loss.", penalties),
+        rules=("overfit",),
+        steps=150,
     )
 
 
 def _strong_dropout() -> ReproductionSpec:
-    known = _classifier([_lstm(), layer("Dropout", name="dropout", rate=0.95), output(3, "softmax")])
+    known = _classifier([layer("Dropout", name="dropout", rate=0.95), _lstm(), output(3, "softmax")])
     less = arm(LESS_DROPOUT, "Drop a tenth.", {"model.layers[dropout].rate": {"set": 0.1}})
-    return spec("Dropout that leaves one value in twenty", known, "largest", less)
+    return spec("Dropout that leaves one input in twenty", known, "largest", less, steps=150)
 
 
 def _dropout_on_output() -> ReproductionSpec:
-    known = _classifier([_lstm(), output(3, "softmax"), layer("Dropout", name="dropout", rate=0.4)])
+    known = _classifier([_lstm(), output(3, "softmax"), layer("Dropout", name="dropout", rate=0.7)])
     without = arm(NO_DROPOUT, "Remove dropout behind the output.", {"model.layers[dropout]": {"remove": True}})
-    return spec("Dropout of the probabilities", known, "largest", without)
+    return spec("Dropout of the probabilities", known, "largest", without, steps=100)
 
 
 def _dropout_before_normalisation() -> ReproductionSpec:
@@ -141,10 +141,13 @@ SCENARIOS = (
         "Too many LSTM units overfit, and cost.",
         _too_many_units,
         expected=fixed_by(NARROWER),
+        measured=no_remedy(),
+        differs="160 units overfit, as claimed, and so do 8, with or without dropout or a penalty: a hundred samples"
+        " with unreliable labels are memorised by either, and no patch adds to them.",
     ),
     Scenario(
         "dropout-too-strong",
-        "Dropout that leaves one value in twenty; less of it should help.",
+        "Dropout that leaves one input in twenty; less of it should help.",
         "Badly configured dropout disrupts learning and makes it inconsistent; it can even raise an error.",
         _strong_dropout,
         expected=fixed_by(LESS_DROPOUT),
@@ -164,5 +167,8 @@ SCENARIOS = (
         "Badly configured dropout disrupts learning and makes it inconsistent.",
         _dropout_before_normalisation,
         expected=fixed_by(BEHIND),
+        measured=no_remedy(),
+        differs="It does no harm that can be told from chance here: the share of fresh samples that are wrong is about"
+        " 0.18 with it and without. A dropout of the kind hides in the loss of the training only.",
     ),
 )

@@ -17,7 +17,7 @@ from paramedic_service.reproduction.scenarios.describing import (
     targets,
     yes_or_no,
 )
-from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by
+from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by, not_reproduced
 
 PADDED, TRUNCATED, WINDOWED = "padded", "truncated", "windowed"
 FEATURE_AXIS, TIME_AXIS, OTHER_WIDTH = "with an axis of features", "with an axis of time", "input of five features"
@@ -112,7 +112,9 @@ def _imbalance() -> ReproductionSpec:
     balanced = arm(
         BALANCED, "Weight classes by the inverse of their frequency.", {"training.class_weights": {"set": "balanced"}}
     )
-    return spec("Thirty samples of one class to one of the others", known, "largest-imbalanced", balanced)
+    return spec(
+        "Thirty samples of one class to one of the others", known, "largest-imbalanced", balanced, steps=150, seeds=5
+    )
 
 
 SCENARIOS = (
@@ -143,6 +145,9 @@ SCENARIOS = (
         "The input has to be (batch, time steps, features); anything else raises an error.",
         _no_feature_axis,
         expected=fixed_by(FEATURE_AXIS),
+        measured=not_reproduced(),
+        differs="Keras adds an axis of one feature by itself, and the training is the same to the last digit. Any other"
+        " axis that is missing raises an error, as in missing-time-axis.",
     ),
     Scenario(
         "missing-time-axis",

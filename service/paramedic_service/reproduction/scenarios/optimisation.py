@@ -16,7 +16,7 @@ from paramedic_service.reproduction.scenarios.describing import (
     targets,
     yes_or_no,
 )
-from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by, not_reproduced
+from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by, no_remedy, not_reproduced
 
 RMSPROP, MOMENTUM, EPSILON = "RMSprop", "SGD with momentum", "usual epsilon"
 USUAL_RATE, HIGHER_RATE = "learning rate 0.001", "learning rate 0.01"
@@ -160,6 +160,9 @@ SCENARIOS = (
         "A batch size that is too large harms stability and efficiency.",
         _batch_large,
         expected=fixed_by(USUAL_BATCHES),
+        measured=no_remedy(),
+        differs="At the same number of steps the large batch ends with the lower loss, about 0.44 against 0.66. What it"
+        " costs are samples, 38 times as many a step.",
     ),
     Scenario(
         "batch-size-too-small",

@@ -77,14 +77,13 @@ def _long_lstm() -> ReproductionSpec:
 
 
 def _closed_lstm() -> ReproductionSpec:
-    closed = {"unit_forget_bias": False, "bias_initializer": initialiser("Constant", value=-2.0)}
     gates = {
         "model.layers[rnn].unit_forget_bias": {"set": True},
         "model.layers[rnn].bias_initializer": {"set": "zeros"},
     }
     return spec(
         "An LSTM whose gates begin nearly closed",
-        _network(50, "LSTM", **closed),
+        _network(50, "LSTM", unit_forget_bias=False, bias_initializer=initialiser("Constant", value=-2.0)),
         "sum",
         arm(OPEN_GATES, "Begin with biases of 0, and of 1 in the forget gate.", gates),
         rules=LOST,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paramedic.v1.reproduction_pb2 import ReproductionSpec
 from paramedic.v1.reproduction_pb2 import Scenario as Message
 from paramedic.v1.verdict_pb2 import (
+    VERDICT_KIND_NO_REMEDY_WORKED,
     VERDICT_KIND_NOT_REPRODUCED,
     VERDICT_KIND_REMEDY_FOUND,
     ReproductionVerdict,
@@ -78,6 +79,11 @@ def fixed_by(*arms: str) -> Expectation:
 def not_reproduced() -> Expectation:
     """There is no fault to be found."""
     return Expectation(VERDICT_KIND_NOT_REPRODUCED)
+
+
+def no_remedy() -> Expectation:
+    """The fault comes back, and nothing removes it."""
+    return Expectation(VERDICT_KIND_NO_REMEDY_WORKED)
 
 
 def fixing(verdict: ReproductionVerdict) -> frozenset[str]:

@@ -15,7 +15,7 @@ from paramedic_service.reproduction.scenarios.describing import (
     recurrent,
     spec,
 )
-from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by
+from paramedic_service.reproduction.scenarios.scenario import Scenario, fixed_by, no_remedy
 
 SOFTMAX, CROSSENTROPY, INTEGERS, COLUMNS, FOURTH_UNIT = (
     "three units with softmax", "cross-entropy", "integer labels", "one column a class", "a unit for every label"
@@ -134,6 +134,9 @@ SCENARIOS = (
         "Several classes want softmax, whose outputs are a distribution; sigmoid is wrong.",
         _three_sigmoids,
         expected=fixed_by(SOFTMAX),
+        measured=no_remedy(),
+        differs="With Keras both train alike, to the last digit: its cross-entropy reads the logits behind either"
+        " activation. What is wrong is what the model puts out afterwards, which sums to more than 1.",
     ),
     Scenario(
         "mse-for-classification",
@@ -141,6 +144,9 @@ SCENARIOS = (
         "Mean squared error for a classification is nonsensical; cross-entropy belongs there.",
         _squared_error,
         expected=fixed_by(CROSSENTROPY),
+        measured=no_remedy(),
+        differs="Of softmax and one column a class it learns as well: on fresh samples a share of 0.18 is wrong after"
+        " either loss. It is nonsense of a single unit, as in mse-of-class-indices.",
     ),
     Scenario(
         "mse-of-class-indices",

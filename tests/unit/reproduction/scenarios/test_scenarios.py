@@ -27,7 +27,7 @@ def test_its_trainings_can_be_planned(scenario: Scenario) -> None:
         assert made.data.bundled in BUNDLED
         planned = plan(made, Limits())
     assert [arm.error for arm in planned.arms] == [None] * len(made.arms)
-    assert len(planned.seeds) == 3
+    assert len(planned.seeds) >= 3
 
 
 @EACH
