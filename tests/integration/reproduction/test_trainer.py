@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 from paramedic.v1.reproduction_pb2 import TrainingOutcome
-from paramedic_service.reproduction.plan import ArmPlan, LossPlan, OptimizerPlan, Part, SpecError
+from paramedic_service.reproduction.data import Samples
+from paramedic_service.reproduction.plan import (
+    ArmPlan,
+    LayerPlan,
+    LossPlan,
+    ModelPlan,
+    OptimizerPlan,
+    Part,
+    SpecError,
+)
 from paramedic_service.reproduction.worker import training
 from paramedic_service.reproduction.worker.arrays import Arrays
 from paramedic_service.reproduction.worker.order import batches
 from paramedic_service.reproduction.worker.trainer import Trainer
-from support.planned import arm, model, samples
+from support.planned import CLASSES, arm, model, samples
 
 DENSE = model((6,), ("Dense", {"units": 8, "activation": "relu"}), ("Dense", {"units": 3}))
 LSTM = model((5, 2), ("LSTM", {"units": 4}), ("Dense", {"units": 3}))
@@ -170,3 +179,37 @@ def test_a_loss_of_numbers_is_scored_by_the_share_of_the_variance_that_is_left()
     outcome = train(planned, Arrays(linear), steps=100)
     assert outcome.final_error < 0.01
     assert curve(outcome, "mae")[100] < curve(outcome, "mae")[1]
+
+
+def test_a_model_of_two_inputs_and_outputs_is_trained_on_the_sum_of_its_losses():
+    places = (
+        LayerPlan("first", "InputLayer", {"shape": (3,), "dtype": "float32"}),
+        LayerPlan("second", "InputLayer", {"shape": (2,), "dtype": "float32"}),
+        LayerPlan("joined", "Concatenate", {}, ("first", "second")),
+        LayerPlan("kind", "Dense", {"units": 3}, ("joined",)),
+        LayerPlan("size", "Dense", {"units": 1}, ("joined",)),
+    )
+    planned = dataclasses.replace(
+        arm(DENSE, optimizer=OptimizerPlan("adam", 0.05)),
+        model=ModelPlan(places, ("kind", "size"), 0),
+        losses=(CLASSES, LossPlan("mean_squared_error", weight=2.0)),
+        structure="two",
+    )
+    first, second = (np.random.default_rng(n).normal(size=(80, 4 - n)).astype("float32") for n in (1, 2))
+    kind, size = first.argmax(axis=1), second.sum(axis=1, keepdims=True)
+    given = Samples(
+        (first[:64], second[:64]), (kind[:64], size[:64]), (first[64:], second[64:]), (kind[64:], size[64:])
+    )
+    outcome = train(planned, Arrays(given), steps=200)
+    assert outcome.error == ""
+    assert outcome.final_loss < 0.5
+    assert outcome.final_error < 0.25
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_other_precisions_than_single_are_trained(precision, dense):
+    precise = dataclasses.replace(DENSE, precision=precision)
+    outcome = train(arm(precise, optimizer=OptimizerPlan("adam", 0.05)), dense, steps=100)
+    assert outcome.error == ""
+    assert outcome.final_loss < 0.5
+    assert not {"dead_tensor", "unchanged_tensor"} & rules(outcome)

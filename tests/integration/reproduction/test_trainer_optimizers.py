@@ -27,6 +27,7 @@ def build() -> keras.Model:
             keras.layers.Dense(5, "tanh", kernel_regularizer=keras.regularizers.L2(0.01)),
             keras.layers.BatchNormalization(),
             keras.layers.Dropout(0.3),
+            keras.layers.ActivityRegularization(l2=0.01),
             keras.layers.Dense(2, kernel_constraint=keras.constraints.MaxNorm(0.8)),
         ]
     )

@@ -58,7 +58,7 @@ class Trainer:
         self._steps = steps
         self._folding = folding
         self._lock = threading.Lock()
-        self._begun: dict[Hashable, _Begun] = {}
+        self._begun: dict[int, dict[str, _Begun]] = {}
         self._compiled: dict[Hashable, _Compiled] = {}
 
     @property
@@ -137,17 +137,19 @@ class Trainer:
         training.run(State(weights, others, update.begin(weights)))
 
     def _begin(self, arm: ArmPlan, seed: int) -> _Begun:
-        key = repr((arm.model, arm.losses)), seed
+        key = repr((arm.model, arm.losses))
         with self._lock:
-            if key not in self._begun:
+            if seed not in self._begun:
+                self._begun = {seed: {}}  # seeds come one after another, and weights can be large
+            if key not in self._begun[seed]:
                 template = template_of(arm.model, arm.losses, seed)
                 description = RunDescription(
                     model=model_config(template.model),
                     losses=loss_configs(template.model),
                     tensors=template.table,
                 )
-                self._begun[key] = _Begun(beginning_of(template), description)
-            return self._begun[key]
+                self._begun[seed][key] = _Begun(beginning_of(template), description)
+            return self._begun[seed][key]
 
     def _compile(self, arm: ArmPlan, optimizer: Any, arrays: Arrays) -> _Compiled:
         key = arm.structure, arm.metrics, key_of(optimizer), arrays.specification
