@@ -21,7 +21,7 @@ USUAL_SAMPLES = 2_000
 ENOUGH_SAMPLES = 8_192
 """Samples that are made at most unless more are asked for: a reproduction has few steps to meet them in."""
 
-MOST_VALUES = 32_000_000
+MOST_VALUES = 16_000_000
 """Numbers of all inputs and targets together."""
 
 _HELD = 0.25
@@ -74,8 +74,10 @@ class _Making:
     ) -> None:
         shapes = [layout.shape for layout in layouts] + [target.shape for target in targets]
         self._data, self._layouts, self._targets, self._generator = data, layouts, targets, generator
-        self._count, self._held = _counts(data, samples, sum(map(math.prod, shapes)), limits)
         self._positions = next((target.positions for target in targets if target.positions), ())
+        # Where factors change from place to place they take more room than what shows them.
+        hidden = 2 * _MOST_FACTORS * math.prod(self._positions) if self._positions else 0
+        self._count, self._held = _counts(data, samples, hidden + sum(map(math.prod, shapes)), limits)
         self._teacher = Teacher(generator, _factors(layouts, targets, everywhere=bool(self._positions)))
 
     def samples(self) -> Samples:

@@ -13,12 +13,13 @@ from paramedic_service.reproduction.data.samples import Array, Floats
 from paramedic_service.reproduction.data.teacher import Teacher, thresholds_by_share
 from paramedic_service.rules.description import ArrayProfile
 
-NOISE = 0.05
-"""Share of the variance of real-valued targets that nothing explains."""
+NOISE = 0.2
+"""Share of the variance of real-valued targets that nothing explains: without any, no training would overfit."""
 
 _FEW = 20
 _MOST_CLASSES = 1_024
-_MOST_COLUMNS = 64
+_MOST_CLASSES_EACH = 128
+_MOST_COLUMNS = 16
 _FITTED = 10_000
 _CHUNK = 4_000_000
 
@@ -138,12 +139,14 @@ def _classes(profile: ArrayProfile, shape: tuple[int, ...]) -> tuple[Array, Floa
             lowest, highest = np.clip(bounds, 0, 2**31 - 1).astype(np.int64).tolist()
         case _:
             return np.zeros(0, np.int64), np.zeros(0)
+    places = math.prod(shape) // (shape[-1] if profile.encoding == "one_hot" else 1)
+    most = _MOST_CLASSES if places == 1 else _MOST_CLASSES_EACH
     counts = np.array(profile.class_counts[:_MOST_CLASSES], np.float64)
     if not counts.any():
-        classes = np.unique(np.linspace(lowest, max(lowest, highest), _MOST_CLASSES).astype(np.int64))
+        classes = np.unique(np.linspace(lowest, max(lowest, highest), most).astype(np.int64))
         return classes, np.full(len(classes), 1 / len(classes))
     if counts.sum() < _FEW * len(counts):
         # Of few samples, such as a generator's first batch, a class may be missing by chance; not one below the lowest.
         counts[np.flatnonzero(counts)[0] :] += 1
-    classes = np.flatnonzero(counts)
-    return classes, counts[classes] / counts.sum()
+    classes = np.sort(np.argsort(counts, kind="stable")[::-1][: min(most, np.count_nonzero(counts))])
+    return classes, counts[classes] / counts[classes].sum()
