@@ -21,6 +21,7 @@ def run(job: Job, emit: Emit) -> None:
     """Ends every training of a job at once."""
     spec = job.spec
     words = dict(word.partition("=")[::2] for word in spec.title.split())
+    rule = spec.rules[0] if spec.rules else "divergence"
     seeds, total = spec.seeds or 3, len(spec.arms) * (spec.seeds or 3)
     progress = ReproductionProgress(trainings=total, steps=total * spec.steps, phase="training")
     emit(WatchReproductionResponse(progress=progress))
@@ -32,7 +33,7 @@ def run(job: Job, emit: Emit) -> None:
     for arm in range(len(spec.arms)):
         for seed in range(seeds):
             faulty = "healthy" not in words and (arm == 0 or "hopeless" in words)
-            emit(WatchReproductionResponse(training=_ended(arm, seed, (list(spec.rules) or ["divergence"])[0] if faulty else "")))
+            emit(WatchReproductionResponse(training=_ended(arm, seed, rule if faulty else "")))
             progress.ended += 1
             progress.steps_done += spec.steps
             emit(WatchReproductionResponse(progress=progress))
@@ -43,10 +44,9 @@ def _ended(arm: int, seed: int, rule: str) -> TrainingOutcome:
     outcome = TrainingOutcome(arm=arm, seed=seed, final_loss=loss, final_error=loss / 20, duration=0.5)
     if rule:
         outcome.findings.add(rule=rule, opened_step=5, severity="SEVERITY_CRITICAL", family="gradients")
+    growth = 1.1 if rule else 0.9
     for signal in ("loss", "gradient_norm"):
-        outcome.curves.add(
-            signal=signal, steps=STEPS, values=[loss * 1.1 ** (step if rule else -step) for step in STEPS]
-        )
+        outcome.curves.add(signal=signal, steps=STEPS, values=[loss * growth**step for step in STEPS])
     return outcome
 
 

@@ -36,6 +36,9 @@ def print_incident(incident: Incident) -> None:
     heading = f"incident since step {incident.opened_step}, {_standing(incident)}: {incident.summary}"
     console.print(_severity(incident), Text(output.printable(heading), style="bold"))
     output.print_table(("", "", ""), (row for cause in incident.causes for row in _cause(cause)), empty="")
+    for link in incident.reproductions:
+        told = f"reproduction {link.reproduction}: {link.verdict.summary}"
+        console.print(output.printable(told), markup=False, soft_wrap=True)
     if incident.unknown:
         unknown = ", ".join(f"{status.rule} ({status.reason})" for status in incident.unknown)
         console.print(f"could not be judged: {output.printable(unknown)}", markup=False)

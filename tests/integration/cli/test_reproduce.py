@@ -137,6 +137,22 @@ async def test_scenarios_are_listed(ask):
     assert all(each["claim"] and each["arms"] for each in documents)
 
 
+async def test_every_scenario_is_reproduced_by_one_command(ask):
+    done = await ask("--all-scenarios", "--json", "--seeds", "2", "--steps", "20")
+    outcomes = json.loads(done.stdout)["scenarios"]
+    listed = json.loads((await ask("--list-scenarios", "--json")).stdout)["scenarios"]
+    assert [each["scenario"] for each in outcomes] == [each["name"] for each in listed]
+    by_name = {each["scenario"]: each for each in outcomes}
+    # This worker lets every fault come back and every remedy work, which is what this one's source claims.
+    assert by_name["learning-rate-10"]["as_claimed"]
+    assert by_name["learning-rate-10"]["outcome"].startswith("remedy found: ")
+    # And it is not what sound trainings do; the table says so, and so does the exit status.
+    sound = next(each for each in outcomes if not each["as_known"])
+    assert sound["standing"].startswith("not as claimed")
+    assert done.returncode == 3
+    assert "as claimed" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
