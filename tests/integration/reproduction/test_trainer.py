@@ -213,3 +213,15 @@ def test_other_precisions_than_single_are_trained(precision, dense):
     assert outcome.error == ""
     assert outcome.final_loss < 0.5
     assert not {"dead_tensor", "unchanged_tensor"} & rules(outcome)
+
+
+def test_a_model_of_which_nothing_trains_is_found_to_be_one(dense):
+    frozen = model((6,), ("Dense", {"units": 3, "trainable": False}))
+    outcome = train(arm(frozen), dense)
+    assert outcome.error == ""
+    assert "nothing_trainable" in rules(outcome)
+    losses = curve(outcome, "loss")
+    assert losses[8 + 1] != losses[1]  # of another batch
+    assert np.mean([losses[step] for step in range(1, 9)]) == pytest.approx(
+        np.mean([losses[step] for step in range(9, 17)])
+    )

@@ -1,5 +1,7 @@
 """What a program does to weights is what Keras's own fit does."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from paramedic_service.reproduction.plan.plans import Part
 from paramedic_service.reproduction.worker.clipping import bounds_of
 from paramedic_service.reproduction.worker.layout import Layout
 from paramedic_service.reproduction.worker.learning_rates import learning_rates
+from paramedic_service.reproduction.worker.models import Template
 from paramedic_service.reproduction.worker.optimizers import functional, keras_optimizer, learning_rate
 from paramedic_service.reproduction.worker.program import Inputs, Program, State
 
@@ -43,9 +46,9 @@ def fitted(plan: OptimizerPlan) -> list[np.ndarray]:
 def trained(plan: OptimizerPlan) -> list[np.ndarray]:
     model = build()
     model.compile("sgd", "mse")
-    variables, layout = model.trainable_variables, Layout(model.trainable_variables)
+    variables, layout = tuple(model.trainable_variables), Layout(model.trainable_variables)
     update = functional(keras_optimizer(plan), variables, layout)
-    program = Program(model, variables, layout, update, [])
+    program = Program(Template(model, variables, (), layout, threading.Lock()), update, [])
     inputs = Inputs(
         (tf.constant(X),),
         (tf.constant(Y),),

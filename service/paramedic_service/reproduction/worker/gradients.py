@@ -51,6 +51,8 @@ class Gradients:
 
     def clipped(self, bounds: Bounds) -> "Gradients":
         """The same within bounds, of which at most one is finite."""
+        if not self._parts:
+            return self
         squares = [tf.reduce_sum(tf.square(_values(part))) for part in self._parts]
         norm = tf.sqrt(tf.add_n(squares))
         # What is not finite makes everything NaN, as in Keras, but only where there is a bound.

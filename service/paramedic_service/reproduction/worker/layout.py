@@ -22,11 +22,12 @@ class Layout:
 
     def join(self, tensors: Sequence[Any]) -> Any:
         """The vector of tensors, float32 [parameters]."""
-        return tf.concat([tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), [-1]) for tensor in tensors], 0)
+        flat = [tf.reshape(tf.cast(tf.convert_to_tensor(tensor), tf.float32), [-1]) for tensor in tensors]
+        return tf.concat(flat, 0) if flat else tf.zeros([0])
 
     def split(self, vector: Any) -> list[Any]:
         """The parts of a vector [parameters], [elements] each."""
-        return list(tf.split(vector, self._sizes))
+        return list(tf.split(vector, self._sizes)) if self._sizes else []
 
     def tensors(self, vector: Any) -> list[Any]:
         """The tensors of a vector, shaped and typed as the variables are."""

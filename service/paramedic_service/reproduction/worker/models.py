@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -25,12 +26,14 @@ class Template(NamedTuple):
         variables: Its trainable variables, in the order of the table.
         table: Describes them.
         layout: Of them.
+        tracing: Held while a graph is made of the model: calls of its layers may be replaced meanwhile.
     """
 
     model: Any
     variables: tuple[Any, ...]
     table: tuple[Tensor, ...]
     layout: Layout
+    tracing: AbstractContextManager[Any]
 
     @property
     def output_shapes(self) -> list[tuple[int | None, ...]]:
@@ -66,7 +69,7 @@ def template_of(plan: ModelPlan, losses: Sequence[LossPlan], seed: int) -> Templ
     else:
         model.compile(optimizer="sgd", loss=made, loss_weights=[loss.weight for loss in losses])
     variables, table = tensor_table(model, model.trainable_variables)
-    return Template(model, tuple(variables), tuple(table), Layout(variables))
+    return Template(model, tuple(variables), tuple(table), Layout(variables), threading.Lock())
 
 
 def beginning_of(template: Template) -> Beginning:

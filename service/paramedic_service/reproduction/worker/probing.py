@@ -126,7 +126,8 @@ class Probes:
         try:
             if key not in self._functions:
                 self._functions[key] = None
-                self._functions[key] = harmless(self._template.model, function, batch)
+                with self._template.tracing:
+                    self._functions[key] = harmless(self._template.model, function, batch)
             compiled = self._functions[key]
             if compiled is None:
                 return None

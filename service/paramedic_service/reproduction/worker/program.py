@@ -7,7 +7,6 @@ of numbers leaves it a step.
 
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,8 +15,8 @@ import tensorflow as tf
 
 from paramedic_service.reproduction.worker.clipping import Bounds
 from paramedic_service.reproduction.worker.gradients import Gradients
-from paramedic_service.reproduction.worker.layout import Layout
 from paramedic_service.reproduction.worker.metrics import Metric
+from paramedic_service.reproduction.worker.models import Template
 from paramedic_service.reproduction.worker.optimizers import Optimizer
 from paramedic_service.reproduction.worker.unrolling import unrolled
 from paramedic_service.reproduction.worker.updates import Numbers
@@ -63,29 +62,20 @@ class Program:
     """Trains every arm of one structure.
 
     Args:
-        model: A keras.Model, built and compiled with the losses; only its graph is used, never its weights.
-        variables: Its trainable variables, in the order of the tensor table.
-        layout: Of these.
+        template: Whose graph is used, never its weights.
         optimizer: Of any of the arms.
         metrics: Measured at every step.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        variables: Sequence[Any],
-        layout: Layout,
-        optimizer: Optimizer,
-        metrics: Sequence[Metric],
-    ) -> None:
-        self._model = model
-        self._variables = list(variables)
-        self._others = list(model.non_trainable_variables)
-        self._layout = layout
+    def __init__(self, template: Template, optimizer: Optimizer, metrics: Sequence[Metric]) -> None:
+        self._model = template.model
+        self._variables = template.variables
+        self._others = list(template.model.non_trainable_variables)
+        self._layout = template.layout
         self._optimizer = optimizer
         self._metrics = metrics
-        self._train = _Compiled(self._steps)
-        self._assess = _Compiled(self._assessment)
+        self._train = _Compiled(self._steps, template)
+        self._assess = _Compiled(self._assessment, template)
 
     def train(self, state: State, inputs: Inputs, start: int, count: int) -> tuple[State, Any]:
         """Trains some steps.
@@ -214,18 +204,21 @@ class _Compiled:
 
     Args:
         function: To be traced.
+        template: Whose model it calls.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], template: Template) -> None:
         self._function = tf.function(function, autograph=False)
-        self._lock = threading.Lock()
+        self._tracing = template.tracing
         self._concrete: Any = None
 
     def __call__(self, state: State, *arguments: Any) -> Any:
-        with self._lock:
-            if self._concrete is None:
-                specified = tf.nest.map_structure(_specification, (*arguments,))
-                self._concrete = self._function.get_concrete_function(tf.nest.map_structure(_fixed, state), *specified)
+        if self._concrete is None:
+            with self._tracing:
+                if self._concrete is None:
+                    specified = tf.nest.map_structure(_specification, (*arguments,))
+                    fixed = tf.nest.map_structure(_fixed, state)
+                    self._concrete = self._function.get_concrete_function(fixed, *specified)
         return self._concrete(state, *arguments)
 
 

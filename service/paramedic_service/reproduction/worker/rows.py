@@ -51,6 +51,8 @@ class RowReader:
         scalars = {LOSS: Column(values[:, 0]), LEARNING_RATE: Column(self._rates[steps - 1].astype(np.float64))}
         means = self._means(values[:, 1:first], done)
         scalars |= {name: Column(means[:, place]) for place, name in enumerate(self._metrics)}
+        if values.shape[1] == first:  # nothing is trained
+            return Rows(steps, steps.astype(np.float64), scalars)
         gradient, weight, update, zeros = np.split(values[:, first:], 4, axis=1)
         with np.errstate(all="ignore"):  # a training that breaks is what is looked for
             norms = {

@@ -159,7 +159,7 @@ class Trainer:
                 metrics = _metrics(arm, template, arrays)
                 update = functional(keras_optimizer(arm.optimizer), template.variables, template.layout)
                 shared = Shared(
-                    program=Program(template.model, template.variables, template.layout, update, metrics),
+                    program=Program(template, update, metrics),
                     probes=Probes(template),
                     metrics=tuple(metric.name for metric in metrics),
                     from_logits=tuple(bool(loss.from_logits) for loss in arm.losses),
