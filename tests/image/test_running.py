@@ -56,9 +56,10 @@ def test_the_pod_of_the_manifests_runs(containers, service_image, tmp_path):
     pod["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
     container["env"] += [{"name": name, "value": value} for name, value in addresses(*ports).items()]
     container["image"] = service_image
-    # Podman knows no probe by gRPC; the image's HEALTHCHECK is asked instead, and gRPC health from outside.
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        del container[probe]
+    # Podman knows no probe by gRPC; the image's HEALTHCHECK is asked instead, and gRPC health from outside. Nor does it
+    # map ports of a network that is this machine's.
+    for unknown in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
+        del container[unknown]
     objects = [
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim},
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "paramedic", "labels": {}}, "spec": pod},
@@ -66,8 +67,8 @@ def test_the_pod_of_the_manifests_runs(containers, service_image, tmp_path):
     file = tmp_path / "pod.yaml"
     file.write_text(yaml.safe_dump_all(objects))
 
-    containers.podman("play", "kube", str(file))
     try:
+        containers.podman("play", "kube", str(file))
         service = Container(containers, "paramedic-paramedic", *ports)
         service.wait_until_healthy()
         assert service.run("id").stdout.startswith("uid=10001(paramedic) gid=10001(paramedic)")
@@ -79,4 +80,5 @@ def test_the_pod_of_the_manifests_runs(containers, service_image, tmp_path):
         wait_until(lambda: containers.inspect(service.name)["State"]["Status"] == "exited")
         assert containers.inspect(service.name)["State"]["ExitCode"] == 0
     finally:
-        containers.podman("play", "kube", "--down", str(file))
+        containers.podman("play", "kube", "--down", str(file), check=False)
+        containers.podman("volume", "rm", "data", check=False)
