@@ -32,3 +32,17 @@ def test_a_service_that_never_comes_costs_a_finishing_run_no_more_than_its_time(
         run.finish()
 
     assert any("the run ended before the service had it" in record.getMessage() for record in caplog.records)
+
+
+def test_nothing_is_shared_before_the_service_knows_the_run(
+    service: TelemetryService, begin: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.faults.mute = True
+    run = begin()
+    with caplog.at_level(logging.WARNING, "paramedic"):
+        run.share_sample(np.zeros((10, 2)), np.zeros(10))
+        run.finish(timeout=1.5)
+
+    said = [record.getMessage() for record in caplog.records]
+    assert any("the run ended before the service had it" in each for each in said)
+    assert not any("UNIMPLEMENTED" in each for each in said)
