@@ -74,6 +74,16 @@ def test_what_is_trained_beside_it_or_before_it_changes_nothing(dense):
     assert trainer.programs == 1
 
 
+def test_probes_of_one_training_are_compiled_beside_another_one():
+    planned = arm(LSTM, validated=True)
+    given = [Arrays(samples((5, 2), count=count)) for count in (9, 10, 12, 64)]  # and as many samples are probed
+    alone = [train(planned, arrays) for arrays in given]
+    trainer = Trainer(40)
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(lambda arrays: train(planned, arrays, by=trainer), given))
+    assert beside == alone
+
+
 def test_how_steps_are_cut_into_calls_changes_nothing(dense, monkeypatch):
     planned = arm(LSTM, validated=True)
     arrays = Arrays(samples((5, 2)))
