@@ -23,7 +23,7 @@ WRONG_OUTPUT_LAYER = CauseDeclaration(
         cleared(-1.5, "output_layer"),
     ),
     effects=(*BLIND, *RUINED, *EXPLODING, *SIDE_EFFECTS),
-    remedies=(task.fitting_output, task.scaled_targets),
+    remedies=(task.fitting_output, task.one_activation, task.scaled_targets),
 )
 
 WRONG_LOSS = CauseDeclaration(
@@ -79,6 +79,7 @@ UNNORMALISED_INPUT = CauseDeclaration(
     effects=(*SIDE_EFFECTS, *BLIND),
     remedies=(
         remedies.standardise,
+        task.tamed_targets,
         remedies.words("Or begin the model with a Normalization layer, adapted to the training set."),
     ),
 )
@@ -189,6 +190,7 @@ INPUT_SHAPE = CauseDeclaration(
     ),
     effects=("training_error", *STUCK, *BLIND),
     remedies=(
+        remedies.shaped,
         remedies.words("Reshape to (batch, timesteps, features); pad, truncate or window sequences of unequal length."),
         remedies.words("Mask padding: Masking, or Embedding(mask_zero=True); sort samples by length."),
     ),

@@ -1,6 +1,6 @@
 """Causes in how gradients reach the weights: too large, too small, or not at all."""
 
-from paramedic_service.incidents import readings, remedies
+from paramedic_service.incidents import readings, remedies, task
 from paramedic_service.incidents.evidence import CauseDeclaration, below, cleared, fact, found, grown, raised
 from paramedic_service.incidents.network import LINEAR, RECTIFIERS, SATURATING
 from paramedic_service.incidents.symptoms import BLIND, BLOWN_UP, EXPLODING, RUINED, SIDE_EFFECTS, STUCK
@@ -23,7 +23,7 @@ EXPLODING_GRADIENTS = CauseDeclaration(
         fact(-1.0, readings.out_of_the_blue),
     ),
     effects=SIDE_EFFECTS,
-    remedies=(remedies.clip, remedies.learning_rate(0.1), remedies.orthogonal, remedies.gates),
+    remedies=(remedies.clip, remedies.learning_rate(0.1), task.tamed_targets, remedies.orthogonal, remedies.gates),
 )
 
 VANISHING_GRADIENTS = CauseDeclaration(
@@ -146,6 +146,7 @@ MISPLACED_ACTIVATION = CauseDeclaration(
     effects=(*BLIND, "vanishing_gradient", "layer_imbalance"),
     remedies=(
         remedies.hidden_activation("relu", LINEAR, "Give an activation to the linear layers"),
+        task.one_activation,
         remedies.words("Apply each activation once: in the layer, or as a layer of its own."),
     ),
 )

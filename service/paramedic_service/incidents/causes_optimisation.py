@@ -28,6 +28,7 @@ LEARNING_RATE_TOO_HIGH = CauseDeclaration(
     effects=(*SIDE_EFFECTS, "nonfinite_gradient"),
     remedies=(
         remedies.learning_rate(0.1),
+        remedies.usual_learning_rate,
         remedies.clip,
         remedies.words("Warm the learning rate up over the first few hundred steps."),
     ),
@@ -49,7 +50,7 @@ LEARNING_RATE_TOO_LOW = CauseDeclaration(
         found(-1.0, "vanishing_gradient", "vanishing_through_time", "dead_units", "dead_tensor"),
     ),
     effects=("constant_prediction", "constant_output", "loss_metric_disagreement", "initial_loss"),
-    remedies=(remedies.learning_rate(10.0), remedies.optimizer("adam", 1e-3)),
+    remedies=(remedies.learning_rate(10.0), remedies.usual_learning_rate, remedies.optimizer("adam", 1e-3)),
 )
 
 UNSUITABLE_OPTIMIZER = CauseDeclaration(

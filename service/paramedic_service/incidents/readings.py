@@ -17,6 +17,9 @@ USUAL_RATES = {
 }
 """Learning rates that are ordinary for an optimizer: from a hundredth to ten or fifty times the default (ours)."""
 
+_ORDINARY_RATES = {"sgd": 1e-2, "adagrad": 1e-2, "adadelta": 1.0, "ftrl": 1e-2, "lion": 1e-4}
+_ORDINARY_RATE = 1e-3
+
 LONG = 30
 """Time steps over which a plain recurrent layer rarely carries a gradient; ours (Bengio et al., 1994: 10 to 20)."""
 
@@ -37,7 +40,7 @@ def rate_above_usual(situation: Situation) -> str:
     rate, usual = _rates(situation)
     if rate is None or usual is None or rate <= usual[1]:
         return ""
-    return f"The learning rate {rate:.3g} is above what is usual for {_optimizer(situation)}, at most {usual[1]:g}."
+    return f"The learning rate {rate:.3g} is above what is usual for {optimizer_name(situation)}, at most {usual[1]:g}."
 
 
 def rate_below_usual(situation: Situation) -> str:
@@ -46,7 +49,9 @@ def rate_below_usual(situation: Situation) -> str:
     optimizer = situation.network.description.optimizer
     if rate is None or usual is None or rate >= usual[0] or (optimizer is not None and optimizer.schedule):
         return ""
-    return f"The learning rate {rate:.3g} is below what is usual for {_optimizer(situation)}, at least {usual[0]:g}."
+    return (
+        f"The learning rate {rate:.3g} is below what is usual for {optimizer_name(situation)}, at least {usual[0]:g}."
+    )
 
 
 def rate_usual(situation: Situation) -> str:
@@ -54,7 +59,19 @@ def rate_usual(situation: Situation) -> str:
     rate, usual = _rates(situation)
     if rate is None or usual is None or not usual[0] <= rate <= usual[1]:
         return ""
-    return f"The learning rate {rate:.3g} is usual for {_optimizer(situation)}."
+    return f"The learning rate {rate:.3g} is usual for {optimizer_name(situation)}."
+
+
+def ordinary_rate(situation: Situation) -> float | None:
+    """The learning rate to begin with that is ordinary for the optimizer; None where that is not known."""
+    name = optimizer_name(situation)
+    return _ORDINARY_RATES.get(name, _ORDINARY_RATE) if name in USUAL_RATES else None
+
+
+def optimizer_name(situation: Situation) -> str:
+    """Name of the optimizer; empty when unknown."""
+    optimizer = situation.network.description.optimizer
+    return "" if optimizer is None else optimizer.name
 
 
 def unclipped(situation: Situation) -> str:
@@ -219,9 +236,4 @@ def inputs_finite(situation: Situation) -> str:
 
 
 def _rates(situation: Situation) -> tuple[float | None, tuple[float, float] | None]:
-    return situation.network.learning_rate, USUAL_RATES.get(_optimizer(situation))
-
-
-def _optimizer(situation: Situation) -> str:
-    optimizer = situation.network.description.optimizer
-    return "" if optimizer is None else optimizer.name
+    return situation.network.learning_rate, USUAL_RATES.get(optimizer_name(situation))

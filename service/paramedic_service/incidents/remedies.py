@@ -4,15 +4,19 @@ A maker returns None where its remedy makes no sense, and leaves the patch out w
 enough to write one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from paramedic_service.incidents import network
+from paramedic_service.incidents import network, readings
 from paramedic_service.incidents.evidence import RemedyMaker
 from paramedic_service.incidents.incident import Remedy
 from paramedic_service.incidents.situation import Situation
 from paramedic_service.rules.description import Layer
+
+FAR = 20.0
+"""Times that a learning rate has to be off the usual one, either way, before a step of ten no longer gets there."""
 
 CLIP = 1.0
 """Global norm that gradients are clipped to: Pascanu et al., 2013, find that its exact value matters little."""
@@ -38,6 +42,18 @@ def learning_rate(factor: float) -> RemedyMaker:
         )
 
     return make
+
+
+def usual_learning_rate(situation: Situation) -> Remedy | None:
+    """Goes back to a rate that is ordinary for the optimizer, where the present one is far from it."""
+    rate, usual = situation.network.learning_rate, readings.ordinary_rate(situation)
+    if not rate or usual is None or FAR**-1 < rate / usual < FAR:
+        return None
+    name = readings.optimizer_name(situation)
+    return Remedy(
+        f"Set the learning rate to {usual:g}, which is usual for {name}, in place of {rate:.3g}.",
+        {"optimizer.learning_rate": {"set": usual}},
+    )
 
 
 def clip(situation: Situation) -> Remedy | None:
@@ -71,10 +87,15 @@ def optimizer(name: str, rate: float) -> RemedyMaker:
 
 
 def setting(name: str, value: float, text: str) -> RemedyMaker:
-    """Sets a parameter of the optimizer."""
+    """Sets a parameter of the optimizer, where it is another."""
 
-    def make(situation: Situation) -> Remedy:
-        return Remedy(text, {f"optimizer.{name}": {"set": value}} if situation.network.description.optimizer else {})
+    def make(situation: Situation) -> Remedy | None:
+        present = situation.network.description.optimizer
+        if present is None:
+            return Remedy(text)
+        if present.settings.get(name, value) == value:
+            return None
+        return Remedy(text, {f"optimizer.{name}": {"set": value}})
 
     return make
 
@@ -243,6 +264,23 @@ def standardise(situation: Situation) -> Remedy:
     return Remedy(
         "Standardise every feature to mean 0 and standard deviation 1, by the training set's statistics.", patch
     )
+
+
+def shaped(situation: Situation) -> Remedy | None:
+    """Gives samples the axes that the model reads, or the model those that the samples have."""
+    data, layers = situation.network.description.data, situation.network.layers
+    if data is None or len(data.inputs) != 1 or not layers:
+        return None
+    given, wanted = data.inputs[0].shape[1:], (layers[0].input_shape or layers[0].output_shape)[1:]
+    if not given or not wanted or given == wanted or not all(size > 0 for size in (*given, *wanted)):
+        return None
+    if math.prod(given) == math.prod(wanted):
+        return Remedy(
+            f"Reshape the samples to {wanted}, as the model reads them.", {"data.inputs": {"reshape": [*wanted]}}
+        )
+    if len(given) == len(wanted):
+        return Remedy(f"Declare what is there: an input of {given}.", {"model.input": {"set": {"shape": [*given]}}})
+    return None
 
 
 def clean(situation: Situation) -> Remedy:

@@ -11,6 +11,9 @@ CATEGORICAL = "categorical_crossentropy"
 BINARY = "binary_crossentropy"
 Changes = dict[str, dict[str, Any]]
 
+_ACTIVATIONS = frozenset({"Activation", "Softmax", "ReLU", "LeakyReLU", "ELU", "PReLU"})
+_LARGE_TARGETS = 10.0
+
 CROSSENTROPIES = frozenset({SPARSE, CATEGORICAL, BINARY})
 
 
@@ -95,6 +98,8 @@ def fitting_output(situation: Situation) -> Remedy | None:
     view = situation.network
     if view.output is None or not view.loss:
         return Remedy("Give the output one unit a class with softmax; one unit with sigmoid for two classes.")
+    if view.loss in REGRESSION_LOSSES and _classification(view):
+        return None  # it is the loss that does not fit
     if view.loss == BINARY and view.classes is not None and view.classes > 2:
         loss = CATEGORICAL if view.encoding == "one_hot" else SPARSE
         patch: Changes = {"losses[0].name": {"set": loss}} | _output(view, loss)
@@ -126,6 +131,37 @@ def scaled_targets(situation: Situation) -> Remedy | None:
     if view.encoding != "continuous":
         return None
     return Remedy("Standardise the targets.", {"data.targets": {"standardise": True}})
+
+
+def one_activation(situation: Situation) -> Remedy | None:
+    """The output without the activations that stand behind its own."""
+    view = situation.network
+    output = view.output
+    if output is None or output.activation in LINEAR:
+        return None
+    behind = view.layers[view.layers.index(output) + 1 :]
+    spare = [layer for layer in behind if layer.kind in _ACTIVATIONS]
+    if not spare:
+        return None
+    names = " and ".join(layer.name for layer in spare)
+    return Remedy(
+        f"Leave out {names}: the output {output.name} ends with {output.activation} already.",
+        {f"model.layers[{layer.name}]": {"remove": True} for layer in spare},
+    )
+
+
+def tamed_targets(situation: Situation) -> Remedy | None:
+    """Targets of a size that a network begins at."""
+    target = situation.network.target
+    if target is None or target.encoding != "continuous":
+        return None
+    size = max(abs(target.mean or 0.0), target.deviation or 0.0)
+    if size < _LARGE_TARGETS:
+        return None
+    return Remedy(
+        f"Standardise the targets, which are about {size:.3g} where a network begins at about 0.",
+        {"data.targets": {"standardise": True}},
+    )
 
 
 def _classification(view: Network) -> bool:
