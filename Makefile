@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CONSTRAINTS := .ci/constraints.txt
 
-.PHONY: demo test image-test bench corpus lint format stubs runbooks manifests constraints
+.PHONY: demo test image-test bench corpus reproductions lint format stubs runbooks manifests constraints
 
 demo: $(READY)
 	$(BIN)/paramedic demo
@@ -25,6 +25,10 @@ bench: $(READY)
 # How well the rules diagnose the recorded trainings; rewrites the table in README.md.
 corpus: $(READY)
 	cd tests && ../$(BIN)/python -m corpus.report --readme
+
+# How many of the recorded faults come back when they are trained again, and find a remedy; trains what it has to.
+reproductions: $(READY)
+	cd tests && ../$(BIN)/python -m corpus.reproduce
 
 lint: $(READY)
 	$(BIN)/ruff check .

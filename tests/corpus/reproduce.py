@@ -22,7 +22,7 @@ from paramedic_service.reproduction.verdict import judge
 HERE = Path(__file__).parent
 KEPT = HERE / "reproductions.json"
 _PROCESSES = 2
-_A_PROCESS = 6
+_A_PROCESS = 16
 """Runs that a process reproduces before its memory is given back: TensorFlow keeps some of every graph."""
 
 
@@ -67,22 +67,25 @@ def reproduce(
     labels = [label for split in splits for label in read_labels(recordings / "labels.json", split)]
     all_asked = [ask(recordings, label) for label in labels if not label.healthy and only in label.id]
     known = Kept(kept)
-    missing = {
+    untrained = {
         each.label.id: spec
         for each in all_asked
-        if each.spec and (spec := _missing(each.spec, known.of(each.label.id), stale))
+        if each.spec and (spec := missing(each.spec, known.of(each.label.id), stale=stale))
     }
-    print(f"{len(all_asked) - len(missing)} of {len(all_asked)} runs need no training", flush=True)
+    print(f"{len(all_asked) - len(untrained)} of {len(all_asked)} runs need no training", flush=True)
     wanted = {each.label.id: each.spec for each in all_asked if each.spec}
     began = time.monotonic()
-    for done, (run_id, trained) in enumerate(_trained(missing, processes), 1):
-        known.keep(run_id, [key(wanted[run_id], arm) for arm in wanted[run_id].arms], trained)
+    for done, (run_id, trained) in enumerate(_trained(untrained, processes), 1):
+        if isinstance(trained, Exception):
+            print(f"{run_id} could not be trained: {trained!r}", flush=True)
+        else:
+            known.keep(run_id, [key(wanted[run_id], arm) for arm in wanted[run_id].arms], trained)
         pace = (time.monotonic() - began) / done
-        print(f"{done}/{len(missing)} {run_id}, {pace * (len(missing) - done):.0f} s to go", flush=True)
+        print(f"{done}/{len(untrained)} {run_id}, {pace * (len(untrained) - done):.0f} s to go", flush=True)
     return [_judged(each, known) for each in all_asked]
 
 
-def _missing(spec: ReproductionSpec, known: Arms, stale: bool) -> ReproductionSpec | None:
+def missing(spec: ReproductionSpec, known: Arms, *, stale: bool) -> ReproductionSpec | None:
     """The arms that were not trained yet, behind the one as reported, which has to stand first; None: all were."""
     trained = {arm for arm, each in known.items() if stale or each.code == code_version()}
     arms = [arm for arm in spec.arms if key(spec, arm) not in trained]
@@ -95,11 +98,15 @@ def _missing(spec: ReproductionSpec, known: Arms, stale: bool) -> ReproductionSp
     return rest
 
 
-def _trained(specs: dict[str, ReproductionSpec], processes: int) -> Iterator[tuple[str, Arms]]:
+def _trained(specs: dict[str, ReproductionSpec], processes: int) -> Iterator[tuple[str, Arms | Exception]]:
+    """What came of each specification, or what it raised: one that fails is no reason to lose the others."""
     with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=_A_PROCESS) as pool:
         started = {pool.submit(train, spec): run_id for run_id, spec in specs.items()}
         for future in as_completed(started):
-            yield started[future], future.result()
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            yield started[future], error or future.result()
 
 
 def _judged(asked: Asked, known: Kept) -> Reproduced:
