@@ -1,6 +1,6 @@
 """Every scenario, one after another, and what its source claims beside what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from paramedic_service.cli.output import printable
 from paramedic_service.cli.reproduce.following import View, watch
 from paramedic_service.cli.reproductions_client import Reproductions
 from paramedic_service.reproduction.scenarios import SCENARIOS
-from paramedic_service.reproduction.scenarios.scenario import fixing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,14 @@ class Outcome:
 
     @property
     def told(self) -> str:
-        """What came of it, in a few words."""
+        """What came of it, with the figures."""
         if self.reproduction is None:
             return f"not run: {self.scenario.unavailable}"
         if not self.reproduction.HasField("verdict"):
             return self.reproduction.error or "no verdict"
-        kind = short_name(verdict_pb2.VerdictKind.DESCRIPTOR, self.reproduction.verdict.kind).replace("_", " ")
-        helped = ", ".join(sorted(fixing(self.reproduction.verdict)))
-        return f"{kind}: {helped}" if helped else kind
+        verdict = self.reproduction.verdict
+        kind = short_name(verdict_pb2.VerdictKind.DESCRIPTOR, verdict.kind).replace("_", " ")
+        return "; ".join([f"{kind}, {verdict.arms[0].fired} of {verdict.arms[0].seeds} seeds", *_figures(verdict)])
 
     @property
     def standing(self) -> str:
@@ -69,6 +68,14 @@ class Outcome:
         if known is None or self.reproduction is None or not self.reproduction.HasField("verdict"):
             return False
         return (known.expected if claimed else known.outcome).met_by(self.reproduction.verdict)
+
+
+def _figures(verdict: verdict_pb2.ReproductionVerdict) -> Iterator[str]:
+    """What each remedy came to."""
+    for arm in verdict.arms[1:]:
+        kind = short_name(verdict_pb2.ArmVerdictKind.DESCRIPTOR, arm.kind).replace("_", " ")
+        better = f", {arm.measure} {-arm.improvement:+.0%}" if arm.HasField("improvement") else ""
+        yield f"{arm.name}: {kind}{better}" if arm.kind else f"{arm.name}{better or ': nothing to remove'}"
 
 
 def run_all(service: Reproductions, asked: ReproductionSpec, console: Console) -> list[Outcome]:
