@@ -1,5 +1,7 @@
 """The compose file and the plain manifests, run by podman: as much of them as needs no registry."""
 
+import shlex
+
 import pytest
 import yaml
 
@@ -56,10 +58,13 @@ def test_the_pod_of_the_manifests_runs(containers, service_image, tmp_path):
     pod["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
     container["env"] += [{"name": name, "value": value} for name, value in addresses(*ports).items()]
     container["image"] = service_image
-    # Podman knows no probe by gRPC; the image's HEALTHCHECK is asked instead, and gRPC health from outside. Nor does it
-    # map ports of a network that is this machine's.
-    for unknown in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
+    # Podman knows no probe by gRPC: it asks as the image's HEALTHCHECK does, and the test asks for gRPC health from
+    # outside, as a kubelet would. Nor does it map ports of a network that is this machine's.
+    for unknown in ("startupProbe", "readinessProbe", "ports"):
         del container[unknown]
+    check = containers.inspect(service_image)["Healthcheck"]["Test"][1:]
+    quoted = [shlex.quote(word) for word in check]  # podman hands them to a shell
+    container["livenessProbe"] = {"exec": {"command": quoted}, "periodSeconds": 10, "timeoutSeconds": 5}
     objects = [
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim},
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "paramedic", "labels": {}}, "spec": pod},

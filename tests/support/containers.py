@@ -148,8 +148,9 @@ class Container:
     def wait_until_healthy(self) -> None:
         """Returns when the HEALTHCHECK and the gRPC health that a kubelet asks for are green."""
         try:
-            wait_until(self.healthy, deadline=60)
+            # In this order: podman restarts a pod's container whose check failed three times, though it only starts.
             wait_until(self.serving, deadline=60)
+            wait_until(self.healthy, deadline=60)
         except AssertionError as error:
             raise AssertionError(f"not healthy: {self.logs()}") from error
 
