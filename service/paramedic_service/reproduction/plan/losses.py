@@ -11,6 +11,7 @@ from paramedic_service.reproduction.plan.checks import (
     listed,
     number,
     only,
+    readable,
     shown,
 )
 from paramedic_service.reproduction.plan.errors import SpecError
@@ -80,6 +81,7 @@ def loss_plan(loss: Loss, path: str, limits: Limits) -> LossPlan:
         raise SpecError(
             f"{path}.name", f"got {shown(name)}, expected a loss of {listed(LOSSES)}; code of your own is not run"
         )
+    readable(loss.output, f"{path}.output", limits.text)
     if loss.from_logits is not None and not isinstance(loss.from_logits, bool):
         raise SpecError(f"{path}.from_logits", f"got {shown(loss.from_logits)}, expected true or false")
     if loss.from_logits and name not in ON_LOGITS:

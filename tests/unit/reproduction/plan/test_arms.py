@@ -1,5 +1,6 @@
 """Arms: what a patch changes of a plan, and what it leaves as it was."""
 
+import math
 from typing import Any
 
 import pytest
@@ -188,3 +189,34 @@ def test_a_workloads_arms_replace_its_arguments() -> None:
     assert result.arms[2].arguments["cell"] == "lstm"
     assert result.arms[3].error is not None
     assert "there are cell, rate, units" in str(result.arms[3].error)
+
+
+FIELDS = (
+    *(f"optimizer.{name}" for name in ("name", "learning_rate", "schedule", "clipnorm", "epsilon", "settings")),
+    "optimizer.dynamic_loss_scale",
+    *(f"training.{name}" for name in ("batch_size", "epochs", "class_weights", "metrics")),
+    *(f"losses[0].{name}" for name in ("name", "output", "from_logits", "weight", "delta")),
+    *(f"model.layers[*].{name}" for name in ("kind", "units", "activation", "frozen", "kernel_size", "padding", "name")),
+    *("model.layers[conv]", "model.output", "model.input", "data.inputs", "data.targets"),
+)  # fmt: skip
+VALUES = (
+    None, True, 0.0, -1.0, 2.0, 1.5, 1e308, math.nan, math.inf, "", "relu", "LSTM", [], [1.0], ["a"], {},
+    {"a": 1.0}, [[]], {"kind": ["a"]}, {"shape": "a"}, {"units": []}, {"class_name": []}, {"relu": ["x"]}, {"Conv1D": None},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "word", ["set", "multiply", "replace", "insert_after", "remove", "truncate", "reshape", "encode", "x"]
+)
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_is_put_into_a_field_is_planned_or_told_as_the_arms_error(field: str, word: str) -> None:
+    described = model(
+        layer("Conv1D", "conv", 4, "relu", kernel_size=[3], padding="same"),
+        layer("Flatten", "f"),
+        layer("Dense", "d", 3),
+    )
+    remedies = [arm({field: {word: value}}, f"{place}") for place, value in enumerate(VALUES)]
+    result = plan(spec(described, *remedies), Limits())
+    assert [each.error.field for each in result.arms if each.error] == [
+        f"arms[{each.index}].patch" for each in result.arms if each.error
+    ]
