@@ -25,7 +25,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 import tensorflow as tf
 
 from paramedic_service.reproduction.worker import tensorflow1_description as description
-from paramedic_service.reproduction.worker.tensorflow1_norms import gradient_path, guarded_update
+from paramedic_service.reproduction.worker.tensorflow1_norms import gradient_path, measured_update
 
 tf1 = tf.compat.v1
 
@@ -115,7 +115,7 @@ class _Program:
         self.prediction = tf.matmul(outputs[:, -1, :], weights) + bias
         self.loss = tf.reduce_mean(tf.square(self.prediction - self.y))
         self.variables = tf1.trainable_variables()
-        self.update = guarded_update(_optimizer(arguments), self.loss, self.variables, arguments.global_clipnorm)
+        self.update = measured_update(_optimizer(arguments), self.loss, self.variables, arguments.global_clipnorm)
         self._path = gradient_path(
             cell, self.x, lambda last: tf.reduce_mean(tf.square(tf.matmul(last, weights) + bias - self.y))
         )

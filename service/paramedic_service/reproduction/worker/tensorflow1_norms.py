@@ -20,7 +20,7 @@ class Update(NamedTuple):
     norms: dict[str, Any]
 
 
-def guarded_update(optimizer: Any, loss: Any, variables: Sequence[Any], global_clipnorm: float | None) -> Update:
+def measured_update(optimizer: Any, loss: Any, variables: Sequence[Any], global_clipnorm: float | None) -> Update:
     """Builds what `optimizer.minimize(loss)` builds, and what measures it.
 
     Args:
