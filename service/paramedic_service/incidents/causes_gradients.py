@@ -82,7 +82,7 @@ DEAD_UNITS = CauseDeclaration(
     remedies=(
         remedies.hidden_activation("leaky_relu", RECTIFIERS, "Use leaky ReLU"),
         remedies.learning_rate(0.1),
-        remedies.initializer("he_normal", "Initialise kernels by He, biases by 0."),
+        remedies.fresh_weights,
     ),
 )
 

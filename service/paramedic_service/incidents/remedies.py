@@ -163,6 +163,16 @@ def initializer(name: str, text: str) -> RemedyMaker:
     return make
 
 
+def fresh_weights(situation: Situation) -> Remedy:
+    """Lets kernels begin as rectifiers want them, and biases at 0."""
+    layers = situation.network.weighted
+    shifted = [layer for layer in layers if not _begins_at_zero(layer)]
+    patch = _each(layers, "kernel_initializer", {"set": "he_normal"}) | _each(
+        shifted, "bias_initializer", {"set": "zeros"}
+    )
+    return Remedy("Initialise kernels by He, biases by 0.", patch)
+
+
 def normalise_between(situation: Situation) -> Remedy | None:
     """Inserts normalisation behind hidden layers."""
     view = situation.network
@@ -287,6 +297,12 @@ def clean(situation: Situation) -> Remedy:
     """Drops samples that are not finite."""
     patch = {"data.inputs": {"clean": True}} if situation.network.description.data else {}
     return Remedy("Drop or impute the samples that hold NaN or infinity.", patch)
+
+
+def _begins_at_zero(layer: Layer) -> bool:
+    initial = layer.settings.get("bias_initializer", "zeros")
+    name = initial.get("class_name", "") if isinstance(initial, Mapping) else initial
+    return str(name).lower() == "zeros"
 
 
 def _each(layers: Sequence[Layer], field: str, operation: Mapping[str, Any]) -> dict[str, Any]:
