@@ -57,7 +57,7 @@ stubs:
 runbooks: $(READY)
 	$(BIN)/python .ci/runbooks
 
-# Regenerates deploy/kubernetes from deploy/helm.
+# Regenerates deploy/kubernetes from deploy/helm, and the names of settings in its schema.
 manifests: $(READY)
 	$(BIN)/python .ci/manifests
 

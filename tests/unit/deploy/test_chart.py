@@ -152,7 +152,7 @@ def test_every_setting_is_the_charts_own_or_can_be_set(production, tmp_path):
     set_here = {"max_runs", "max_sample_bytes", "notify_layout", "auto_reproduce"}
     own = {name.removeprefix("PARAMEDIC_").lower() for name in variables_of(production)} - set_here
     of_the_image = {"grpc_host", "grpc_port", "http_host", "http_port"}
-    assert free | own | of_the_image == Settings.model_fields.keys()
+    assert free | own | of_the_image == Settings.model_fields.keys(), "run `make manifests`"
     assert not free & (own | of_the_image)
 
 
