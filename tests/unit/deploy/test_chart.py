@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import kubernetes_validate
@@ -56,6 +57,11 @@ def variables_of(rendered):
 def test_the_plain_manifests_are_what_the_chart_renders():
     checked = manifests("--check")
     assert checked.returncode == 0, checked.stderr
+
+
+def test_the_chart_is_of_this_release():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def test_kubernetes_takes_every_object(rendered):
