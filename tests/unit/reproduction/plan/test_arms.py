@@ -196,12 +196,13 @@ FIELDS = (
     "optimizer.dynamic_loss_scale",
     *(f"training.{name}" for name in ("batch_size", "epochs", "class_weights", "metrics")),
     *(f"losses[0].{name}" for name in ("name", "output", "from_logits", "weight", "delta")),
-    *(f"model.layers[*].{name}" for name in ("kind", "units", "activation", "frozen", "kernel_size", "padding", "name")),
+    *(f"model.layers[*].{name}" for name in ("kind", "units", "activation", "frozen", "kernel_size", "name")),
     *("model.layers[conv]", "model.output", "model.input", "data.inputs", "data.targets"),
 )  # fmt: skip
 VALUES = (
     None, True, 0.0, -1.0, 2.0, 1.5, 1e308, math.nan, math.inf, "", "relu", "LSTM", [], [1.0], ["a"], {},
-    {"a": 1.0}, [[]], {"kind": ["a"]}, {"shape": "a"}, {"units": []}, {"class_name": []}, {"relu": ["x"]}, {"Conv1D": None},
+    {"a": 1.0}, [[]], {"kind": ["a"]}, {"shape": "a"}, {"units": []}, {"class_name": []}, {"relu": ["x"]},
+    {"Conv1D": None},
 )  # fmt: skip
 
 
