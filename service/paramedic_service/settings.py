@@ -102,7 +102,14 @@ class Settings(BaseSettings):
     """Reproductions an hour that the service asks for by itself, at most; what is held back is queued later."""
 
     reproduction_jobs: int = Field(1, ge=1, le=64)
-    """Reproductions at a time where there is no GPU. With GPUs it is one on each."""
+    """Reproductions at a time where there is no GPU, on one machine. With GPUs it is one on each."""
+
+    reproduction_ray: str | None = None
+    """Head of the Ray cluster that reproductions are trained on, `HOST:PORT`; this machine must be one of its nodes,
+    and all of them have this release installed. Unset: they are trained on this machine."""
+
+    reproduction_ray_resource: str = ""
+    """Custom resource of which a reproduction takes one, so that only nodes that have it train. Unset: all may."""
 
     reproduction_queue: int = Field(1000, ge=1)
     """Reproductions that may be queued or run at a time."""

@@ -52,6 +52,8 @@ def _tell(job: Job, emit: Emit, argument: str) -> None:
         "privileges": lambda: next(
             line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("NoNewPrivs")
         ),
+        "shared": lambda: job.shared,
+        "sample": lambda: job.shared.read_text() if job.shared else "",
         "device": lambda: os.environ["CUDA_VISIBLE_DEVICES"],
     }
     emit(WatchReproductionResponse(training=TrainingOutcome(cause=str(facts[argument]()))))

@@ -125,3 +125,8 @@ def number_in(file: Path) -> int:
     with contextlib.suppress(OSError, ValueError):
         return int(file.read_text())
     return 0
+
+
+def starts(mark: Path) -> list[int]:
+    """Processes that put a mark."""
+    return [int(line) for line in mark.read_text().split()] if mark.exists() else []

@@ -12,6 +12,8 @@ from paramedic_service.reproduction.automatic import AutomaticReproductions
 from paramedic_service.reproduction.executors.devices import find_devices
 from paramedic_service.reproduction.executors.interface import Executor
 from paramedic_service.reproduction.executors.local import LocalExecutor
+from paramedic_service.reproduction.executors.ray import RayExecutor
+from paramedic_service.reproduction.executors.ray_cluster import Cluster
 from paramedic_service.reproduction.plan import Limits, Plan, SpecError, WorkloadPlan, plan, plan_workload
 from paramedic_service.reproduction.queue import Stages
 from paramedic_service.reproduction.requests import ReproductionRequests
@@ -34,7 +36,7 @@ class Reproductions:
         ingest: Knows the runs that they are of.
         instruments: Where they are counted.
         clock: Service clock, seconds since the Unix epoch.
-        executor: What trains them; None: processes of this machine.
+        executor: What trains them; None: what the settings say.
 
     Attributes:
         service: Follows, cancels and keeps them.
@@ -56,7 +58,7 @@ class Reproductions:
         self._automatic_wanted = bool(settings.auto_reproduce)
         self.service = ReproductionService(
             store,
-            local_executor(settings) if executor is None else executor,
+            executor_of(settings) if executor is None else executor,
             Stages(
                 job=lambda reproduction: Job(
                     reproduction.id, reproduction.spec, limits, self._samples.file(reproduction.spec)
@@ -117,8 +119,18 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def local_executor(settings: Settings) -> LocalExecutor:
-    """Processes of this machine, as the settings have them."""
+def executor_of(settings: Settings) -> Executor:
+    """A Ray cluster where the settings name one, otherwise processes of this machine."""
+    if settings.reproduction_ray:
+        return RayExecutor(
+            Cluster(
+                settings.reproduction_ray,
+                memory=settings.reproduction_memory,
+                framework_memory=settings.reproduction_framework_memory,
+                jobs=settings.reproduction_jobs,
+                resource=settings.reproduction_ray_resource,
+            )
+        )
     return LocalExecutor(
         lambda: find_devices(settings.reproduction_jobs),
         framework_memory=settings.reproduction_framework_memory,

@@ -13,13 +13,9 @@ from paramedic.v1.reproduction_pb2 import (
     REPRODUCTION_STATE_FAILED,
     REPRODUCTION_STATE_FINISHED,
     REPRODUCTION_STATE_QUEUED,
-    Reproduction,
-    ReproductionState,
 )
 from paramedic_service.reproduction.plan import Limits
-from paramedic_service.reproduction.records import to_record
-from paramedic_service.store.opening import open_store
-from support.reproduction_service import service_process
+from support.reproduction_service import enqueue, outcome, service_process, state
 from support.reproductions import (
     DEADLINE,
     MEBIBYTE,
@@ -31,6 +27,7 @@ from support.reproductions import (
     reproducing,
     script,
     stages,
+    starts,
 )
 from support.waiting import wait_until
 
@@ -43,34 +40,6 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-
-
-def enqueue(directory: Path, *words: str, number: int = 0) -> str:
-    """Puts a reproduction into the store of a service that does not run; gives its id."""
-    store = open_store(f"sqlite:///{directory / 'paramedic.db'}")
-    message = Reproduction(id=f"id{number}", project="p", spec=script(*words), state=REPRODUCTION_STATE_QUEUED)
-    store.create_reproduction(to_record(message))
-    store.close()
-    return message.id
-
-
-def outcome(directory: Path, reproduction: str) -> Reproduction:
-    """A reproduction as its store has it."""
-    store = open_store(f"sqlite:///{directory / 'paramedic.db'}", read_only=True)
-    record = store.get_reproduction(reproduction)
-    assert record is not None
-    result = store.reproduction_result(record.number)
-    store.close()
-    return Reproduction.FromString(record.body if result is None else result.body)
-
-
-def state(directory: Path, reproduction: str) -> "ReproductionState.ValueType":
-    return outcome(directory, reproduction).state
-
-
-def starts(mark: Path) -> list[int]:
-    """Processes that put a mark."""
-    return [int(line) for line in mark.read_text().split()] if mark.exists() else []
 
 
 def test_a_killed_service_takes_its_worker_along_and_the_next_one_does_the_job_once(tmp_path: Path) -> None:

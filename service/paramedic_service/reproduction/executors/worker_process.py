@@ -18,15 +18,13 @@ from paramedic_service.reproduction.executors.devices import Device
 from paramedic_service.reproduction.executors.environment import worker_environment
 from paramedic_service.reproduction.executors.interface import JobFailedError, WorkerLostError
 from paramedic_service.reproduction.executors.measuring import resident_bytes, written_bytes
+from paramedic_service.reproduction.executors.process_group import end_group
 from paramedic_service.reproduction.executors.worker_log import WorkerLog
 from paramedic_service.reproduction.worker.frames import frame, next_frame
 from paramedic_service.reproduction.worker.job import Emit, Job
 
 WATCH_SECONDS = 0.2
 """Between two looks at memory and disk: what a job can take beyond its bounds is what it can take in this time."""
-
-BURY_SECONDS = 0.01
-"""Between two looks at whether processes that were killed are dead."""
 
 MOST_EVENT_BYTES = 512 * 1024 * 1024
 """Of one job: the service holds its events in memory."""
@@ -120,23 +118,8 @@ class WorkerProcess:
 
     async def kill(self) -> None:
         """Ends the process and all that it started; returns when it is gone."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        # Otherwise it is dead, and its guard ends the rest of the group.
-        await self._process.wait()
+        await end_group(self._process)
         self._log.close()
-        await self._bury()
-
-    async def _bury(self) -> None:
-        """Takes the rest of the group off the system's table where that is ours to do: as process 1 of a container."""
-        with suppress(ChildProcessError):  # nothing of it is, or is any longer
-            while True:
-                if self._buried_one() is None:
-                    await asyncio.sleep(BURY_SECONDS)
-
-    def _buried_one(self) -> os.waitid_result | None:
-        return os.waitid(os.P_PGID, self._process.pid, os.WEXITED | os.WNOHANG)
 
     async def _converse(self, job: Job, emit: Emit) -> None:
         assert self._process.stdin is not None
