@@ -21,6 +21,13 @@ def test_a_remedy_is_told_with_its_figures() -> None:
     assert (told.as_claimed, told.standing) == (True, "as claimed")
 
 
+def test_what_comes_as_claimed_but_for_a_part_says_so() -> None:
+    fixed = v.ArmVerdict(arm=1, name="learning rate 0.001", kind=v.ARM_VERDICT_KIND_FIXED)
+    told = outcome("learning-rate-10", v.VERDICT_KIND_REMEDY_FOUND, fixed, remedies=(1,))
+    assert told.as_claimed
+    assert told.standing.startswith("as claimed, but: The loss explodes from 0.7")
+
+
 def test_what_is_known_not_to_hold_is_told_with_the_reason() -> None:
     worse = v.ArmVerdict(
         arm=1, name="batches of 32", kind=v.ARM_VERDICT_KIND_NO_BETTER, improvement=-0.5, measure="final loss"

@@ -58,7 +58,7 @@ class Outcome:
         if self.reproduction is None:
             return "not run"
         if self.as_claimed:
-            return "as claimed"
+            return f"as claimed, but: {known.differs}" if known is not None and known.differs else "as claimed"
         if self.as_known and known is not None:
             return f"not as claimed: {known.differs}"
         return "not as claimed"

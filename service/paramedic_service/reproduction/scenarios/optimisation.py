@@ -116,6 +116,11 @@ def _batch_small() -> ReproductionSpec:
     return spec("One sample a batch", _classifying(0.01, 1), "largest", larger)
 
 
+_NO_NAN = (
+    "The loss explodes from 0.7 to between 7 and 31, but never to NaN: Adam's steps are as long as its learning rate,"
+    " whatever the gradient, and Keras's cross-entropy bounds what a saturated unit gives."
+)
+
 SCENARIOS = (
     Scenario(
         "adam-against-rmsprop",
@@ -139,6 +144,7 @@ SCENARIOS = (
         "A learning rate of 10 makes the loss explode to NaN; 0.001 is stable.",
         _rate_10_as_given,
         expected=fixed_by(USUAL_RATE),
+        differs=_NO_NAN,
     ),
     Scenario(
         "learning-rate-10",
@@ -146,6 +152,7 @@ SCENARIOS = (
         "A learning rate of 10 makes the loss explode to NaN; 0.001 is stable.",
         _rate_10,
         expected=fixed_by(USUAL_RATE),
+        differs=_NO_NAN,
     ),
     Scenario(
         "learning-rate-too-low",

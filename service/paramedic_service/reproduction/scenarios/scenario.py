@@ -42,7 +42,7 @@ class Scenario:
         make: Makes what is to be trained; its first arm is the training with the fault.
         expected: What the claim comes to, were it so.
         measured: What comes of it instead; None where it is as claimed.
-        differs: Why it does not come as claimed, and what was measured; empty where it does.
+        differs: What does not come as claimed, why, and what was measured instead; empty where all of it does.
         unavailable: Says why it cannot run here; empty when it can.
     """
 
