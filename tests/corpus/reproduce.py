@@ -22,8 +22,8 @@ from paramedic_service.reproduction.verdict import judge
 HERE = Path(__file__).parent
 KEPT = HERE / "reproductions.json"
 _PROCESSES = 2
-_A_PROCESS = 16
-"""Runs that a process reproduces before its memory is given back: TensorFlow keeps some of every graph."""
+_A_POOL = 16
+"""Runs that a process reproduces, more or less, before its memory is given back."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -100,13 +100,17 @@ def missing(spec: ReproductionSpec, known: Arms, *, stale: bool) -> Reproduction
 
 def _trained(specs: dict[str, ReproductionSpec], processes: int) -> Iterator[tuple[str, Arms | Exception]]:
     """What came of each specification, or what it raised: one that fails is no reason to lose the others."""
-    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=_A_PROCESS) as pool:
-        started = {pool.submit(train, spec): run_id for run_id, spec in specs.items()}
-        for future in as_completed(started):
-            error = future.exception()
-            if error is not None and not isinstance(error, Exception):
-                raise error
-            yield started[future], error or future.result()
+    waiting = list(specs)
+    while waiting:
+        # Fresh processes by and by: TensorFlow keeps some of every graph it ever traced.
+        these, waiting = waiting[: _A_POOL * processes], waiting[_A_POOL * processes :]
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            started = {pool.submit(train, specs[run_id]): run_id for run_id in these}
+            for future in as_completed(started):
+                error = future.exception()
+                if error is not None and not isinstance(error, Exception):
+                    raise error
+                yield started[future], error or future.result()
 
 
 def _judged(asked: Asked, known: Kept) -> Reproduced:

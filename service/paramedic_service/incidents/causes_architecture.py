@@ -65,7 +65,7 @@ TOO_NARROW = CauseDeclaration(
         cleared(-0.5, "too_few_units", "underfit"),
     ),
     effects=("stagnation", *BLIND),
-    remedies=(remedies.widen(4.0), remedies.words("Train for longer.")),
+    remedies=(remedies.roomy, remedies.widen(4.0), remedies.words("Train for longer.")),
 )
 
 TOO_LARGE = CauseDeclaration(

@@ -42,7 +42,7 @@ VANISHING_GRADIENTS = CauseDeclaration(
     ),
     effects=(*BLIND, "unchanged_tensor", "update_ratio", "activation_scale"),
     remedies=(
-        remedies.hidden_activation("relu", SATURATING, "Use ReLU instead of an activation that saturates"),
+        remedies.rectify,
         remedies.normalise_between,
         remedies.initializer("he_normal", "Initialise kernels by He for ReLU."),
         remedies.gates,

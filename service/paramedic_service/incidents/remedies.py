@@ -154,6 +154,17 @@ def hidden_activation(to: str, of: frozenset[str], text: str) -> RemedyMaker:
     return make
 
 
+def rectify(situation: Situation) -> Remedy | None:
+    """Gives hidden layers that saturate a rectifier, and the kernels that one wants."""
+    view = situation.network
+    layers = [each for each in view.hidden if each not in view.recurrent and each.activation in network.SATURATING]
+    text = "Use ReLU instead of an activation that saturates"
+    if not layers:
+        return None if view.known else Remedy(f"{text}.")
+    patch = _each(layers, "activation", {"set": "relu"}) | _each(layers, "kernel_initializer", {"set": "he_normal"})
+    return Remedy(f"{text} in {_names(layers)}, and initialise their kernels by He.", patch)
+
+
 def initializer(name: str, text: str) -> RemedyMaker:
     """Changes how kernels begin."""
 
@@ -212,6 +223,19 @@ def widen(factor: float) -> RemedyMaker:
         )
 
     return make
+
+
+def roomy(situation: Situation) -> Remedy | None:
+    """Gives hidden layers that are narrower than the task needs some more than it needs."""
+    finding = situation.findings.get("too_few_units")
+    bound = finding.evidence[0].threshold if finding is not None else None
+    if bound is None:
+        return None
+    units = 2 ** math.ceil(math.log2(4 * bound))
+    layers = [layer for layer in situation.network.hidden if layer.units is not None and layer.units < units]
+    if not layers:
+        return None
+    return Remedy(f"Give {_names(layers)} {units} units.", _each(layers, "units", {"set": units}))
 
 
 def dropout(rate: float) -> RemedyMaker:

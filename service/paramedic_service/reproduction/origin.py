@@ -30,6 +30,8 @@ _SYMPTOMS = {cause.id: frozenset(cause.symptoms) for cause in CAUSES}
 
 # Families of rules that read the configuration or the data, and know what they find before the first step.
 _KNOWN_BEFOREHAND = frozenset({"config", "data"})
+# They judge how long a training is going to be: one that is made longer is another.
+_OF_THE_LENGTH = frozenset({"batch_size"})
 # They see the clock of a machine that is not ours.
 _OF_THE_MACHINE = frozenset({"run"})
 _MEASURED = frozenset(rule.id for rule in RULES if rule.family not in _KNOWN_BEFOREHAND | _OF_THE_MACHINE)
@@ -165,6 +167,10 @@ def _steps(live: LiveRun, rules: Sequence[str], limits: Limits) -> int:
     steps = [findings[rule].opened_step for rule in rules if rule in findings and rule in _MEASURED]
     fewest, most = STEPS
     needed = round(HEADROOM * max(min(steps), 0)) + fewest if steps else DEFAULT_STEPS
+    training = live.description.training
+    planned = training.epochs * training.steps_per_epoch
+    if planned and not _OF_THE_LENGTH.isdisjoint(rules):
+        needed = min(needed, planned)
     return min(needed, most, limits.steps)
 
 

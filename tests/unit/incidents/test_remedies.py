@@ -15,6 +15,7 @@ from paramedic_service.rules.description import (
     Model,
     Optimizer,
 )
+from paramedic_service.rules.finding import Change, Evidence, Finding, Severity
 
 
 def a_situation(**known: Any) -> Situation:
@@ -97,3 +98,29 @@ def test_an_output_is_not_fitted_to_a_loss_that_does_not_fit_itself() -> None:
         data=Data(targets=(ArrayProfile(encoding="one_hot", class_counts=(5, 5, 5)),)),
     )
     assert task.fitting_output(known) is None
+
+
+def test_layers_that_saturate_get_a_rectifier_and_the_kernels_that_one_wants() -> None:
+    layers = (
+        Layer("a", "Dense", activation="sigmoid", units=8),
+        Layer("b", "Dense", activation="relu", units=8),
+        Layer("c", "Dense", activation="softmax", units=3),
+    )
+    made = remedies.rectify(a_situation(model=Model(layers)))
+    assert made is not None
+    assert made.patch == {
+        "model.layers[a].activation": {"set": "relu"},
+        "model.layers[a].kernel_initializer": {"set": "he_normal"},
+    }
+
+
+def test_layers_get_as_many_units_as_the_finding_says_that_they_need() -> None:
+    layers = tuple(Layer(name, "Dense", units=units) for name, units in (("a", 1), ("b", 64), ("c", 10)))
+    evidence = Evidence("model", 0, 1.0, "units of a hidden layer", layer="a", threshold=5.3)
+    finding = Finding(
+        "too_few_units", "config", Severity.WARNING, Change.OPENED, 0, 0, None, 1, 1, "a is narrow.", (evidence,), ()
+    )
+    made = remedies.roomy(Situation({"too_few_units": finding}, {}, Description(model=Model(layers))))
+    assert made is not None
+    assert made.patch == {"model.layers[a].units": {"set": 32}}
+    assert remedies.roomy(a_situation(model=Model(layers))) is None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from paramedic.v1.description_pb2 import DataProfile, TrainingConfig
 from paramedic.v1.reproduction_pb2 import Arm, ReproductionSpec
 from paramedic_service.incidents.incident import Cause, Incident, Remedy
 from paramedic_service.ingest.live import LiveRun
@@ -89,6 +90,19 @@ def test_nothing_is_taken_along_that_reproductions_do_not_read() -> None:
 def test_a_shared_sample_is_preferred() -> None:
     shared = from_run(exploded(), LIMITS, asked=NOTHING, shared=True).spec.data.shared
     assert (shared.project, shared.id) == ("project", "run")
+
+
+def test_a_training_that_is_too_short_is_not_made_longer() -> None:
+    live = LiveRun(RunKey("project", "run"), 1, "run", created_at=0.0)
+    described = description(1)
+    described.description.model.layers.add(name="dense", kind="Dense", activation="linear", units=1)
+    described.description.training.MergeFrom(TrainingConfig(batch_size=1000, steps_per_epoch=1, epochs=24))
+    described.description.data.MergeFrom(DataProfile(samples=1000))
+    replayer = Replayer(live)
+    replayer.feed(described.SerializeToString())
+    replayer.feed(batch(2, range(10), loss=1.0, norms=[1.0, 1.0]).SerializeToString())
+    assert "batch_size" in live.diagnosis.findings
+    assert from_run(live, LIMITS, asked=NOTHING, incident="batch_size").spec.steps == 24
 
 
 def test_steps_follow_what_the_run_needed_to_fail() -> None:
