@@ -17,6 +17,7 @@ from paramedic.v1.reproduction_pb2 import (
 )
 from paramedic_service.reproduction.executors.interface import Executor, JobFailedError, WorkerLostError
 from paramedic_service.reproduction.executors.ray import RayExecutor
+from paramedic_service.reproduction.executors.ray_cluster import Cluster
 from paramedic_service.reproduction.plan import Limits
 from paramedic_service.reproduction.worker.job import Job
 from support.ray_cluster import HEAD, RESOURCE, SECOND, RayCluster, ray_cluster
@@ -216,6 +217,22 @@ async def test_a_service_outlives_its_cluster_and_jobs_wait_for_the_next(cluster
         last = await service.cancel(created.id)
     assert last.state == REPRODUCTION_STATE_CANCELLED
     assert last.attempts == 2
+
+
+async def test_a_service_starts_without_its_cluster_and_a_job_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paramedic_service.reproduction.executors.ray.START_SECONDS", 0.1)
+    executor = RayExecutor(Cluster("127.0.0.2:1", memory=1, framework_memory=1), (sys.executable, "-c", ""))
+    await executor.start()
+    assert executor.slots == 1
+
+    waiting = asyncio.create_task(run(executor))
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await executor.close()
 
 
 async def test_a_service_without_ray_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,11 @@ class RayExecutor:
             _log.warning("the Ray cluster is not there, reproductions wait for it", address=self._cluster.address)
         else:
             _log.info("reproductions train on Ray", address=self._cluster.address, jobs_at_a_time=driver.slots)
+            if not driver.slots:
+                _log.warning(
+                    "no node of the Ray cluster has room for a reproduction, which takes one processor, and memory as"
+                    " PARAMEDIC_REPRODUCTION_MEMORY and PARAMEDIC_REPRODUCTION_FRAMEWORK_MEMORY say; they wait for one"
+                )
 
     async def run(self, job: Job, emit: Emit) -> None:
         """Runs a job to its end, as the interface says."""
