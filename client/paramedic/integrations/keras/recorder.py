@@ -110,11 +110,7 @@ class Recorder:
 
     def run(self, iterator: Any) -> Any:
         """Runs what the model's own train function would, and records it."""
-        self._taps.insert()
-        try:
-            return self._function(iterator)
-        finally:
-            self._taps.remove()
+        return self._function(iterator)
 
     def fetch(self) -> Recorded | None:
         """Returns the steps since the last fetch; None when there were none."""
@@ -140,8 +136,13 @@ class Recorder:
                 attributes["train_step"] = own_step
 
     def _recording_step(self, data: Any) -> Any:
+        # Python comes by here when the step is traced, and a step that is compiled asks for it no more.
         self._taps.begin_step()
-        logs = self._train_step(data)
+        self._taps.insert()
+        try:
+            logs = self._train_step(data)
+        finally:
+            self._taps.remove()
         try:
             self._record(self._taps.measured, logs if isinstance(logs, Mapping) else {}, data)
             if self.first_batch is not None:

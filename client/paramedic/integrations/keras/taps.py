@@ -45,9 +45,9 @@ class MeasuredTensor:
 
 
 class Taps:
-    """Stands between a model's train step and its optimizers, while a step runs and at no other time.
+    """Stands between a model's train step and its optimizers while a step is traced, or runs eagerly.
 
-    Between steps the optimizers are as their author made them, whatever the training does with them: copying,
+    At any other time the optimizers are as their author made them, whatever the training does with them: copying,
     pickling and saving see nothing of this.
     """
 
