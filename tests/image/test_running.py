@@ -41,6 +41,7 @@ def test_compose_runs_the_service_as_the_file_says(containers, service_image, tm
         assert limits["ReadonlyRootfs"] is True
         assert limits["Memory"] == 6 * 1024**3
         assert "CapEff:\t0000000000000000" in service.run("cat", "/proc/1/status").stdout
+        assert "PARAMEDIC_NOTIFY_URL" not in service.run("env").stdout, "what is not set here is not set there"
         containers.podman("kill", "--signal=KILL", name)
         containers.podman("start", name)
         service.wait_until_healthy()
