@@ -109,7 +109,7 @@ CLIPPING_TOO_TIGHT = CauseDeclaration(
         found(-1.0, *RUINED),
     ),
     effects=(*STUCK, "update_ratio"),
-    remedies=(remedies.loosen_clip, remedies.learning_rate(0.3)),
+    remedies=(remedies.loosen_clip, remedies.usual_clip, remedies.learning_rate(0.3)),
 )
 
 ACCUMULATING_GRADIENTS = CauseDeclaration(

@@ -16,7 +16,7 @@ from paramedic_service.incidents.situation import Situation
 from paramedic_service.rules.description import Layer
 
 FAR = 20.0
-"""Times that a learning rate has to be off the usual one, either way, before a step of ten no longer gets there."""
+"""Times that a value has to be off the usual one before a step of ten no longer gets there."""
 
 CLIP = 1.0
 """Global norm that gradients are clipped to: Pascanu et al., 2013, find that its exact value matters little."""
@@ -71,6 +71,18 @@ def loosen_clip(situation: Situation) -> Remedy | None:
     active = [name for name in bounds if optimizer is not None and getattr(optimizer, name) is not None]
     patch = {f"optimizer.{name}": {"multiply": 10} for name in active}
     return Remedy("Raise the clipping bound by a factor of 10.", patch)
+
+
+def usual_clip(situation: Situation) -> Remedy | None:
+    """Raises a bound on all gradients that is far below the usual one."""
+    optimizer = situation.network.description.optimizer
+    bound = None if optimizer is None else optimizer.global_clipnorm
+    if not bound or bound * FAR > CLIP:
+        return None
+    return Remedy(
+        f"Clip gradients to a global norm of {CLIP:g}, as is usual, in place of {bound:.3g}.",
+        {"optimizer.global_clipnorm": {"set": CLIP}},
+    )
 
 
 def optimizer(name: str, rate: float) -> RemedyMaker:

@@ -124,3 +124,9 @@ def test_layers_get_as_many_units_as_the_finding_says_that_they_need() -> None:
     assert made is not None
     assert made.patch == {"model.layers[a].units": {"set": 32}}
     assert remedies.roomy(a_situation(model=Model(layers))) is None
+
+
+@pytest.mark.parametrize(("bound", "patch"), [(1e-3, {"optimizer.global_clipnorm": {"set": 1.0}}), (0.5, None)])
+def test_a_bound_on_gradients_that_is_far_too_low_goes_back_to_the_usual_one(bound: float, patch: object) -> None:
+    made = remedies.usual_clip(a_situation(optimizer=Optimizer("sgd", global_clipnorm=bound)))
+    assert (None if made is None else made.patch) == patch
