@@ -3,7 +3,7 @@
 from typing import Any
 
 from paramedic_service.incidents.incident import Remedy
-from paramedic_service.incidents.network import LINEAR, REGRESSION_LOSSES, Network
+from paramedic_service.incidents.network import ACTIVATIONS, LINEAR, REGRESSION_LOSSES, Network
 from paramedic_service.incidents.situation import Situation
 
 SPARSE = "sparse_categorical_crossentropy"
@@ -11,7 +11,6 @@ CATEGORICAL = "categorical_crossentropy"
 BINARY = "binary_crossentropy"
 Changes = dict[str, dict[str, Any]]
 
-_ACTIVATIONS = frozenset({"Activation", "Softmax", "ReLU", "LeakyReLU", "ELU", "PReLU"})
 _LARGE_TARGETS = 10.0
 
 CROSSENTROPIES = frozenset({SPARSE, CATEGORICAL, BINARY})
@@ -140,7 +139,7 @@ def one_activation(situation: Situation) -> Remedy | None:
     if output is None or output.activation in LINEAR:
         return None
     behind = view.layers[view.layers.index(output) + 1 :]
-    spare = [layer for layer in behind if layer.kind in _ACTIVATIONS]
+    spare = [layer for layer in behind if layer.kind in ACTIVATIONS]
     if not spare:
         return None
     names = " and ".join(layer.name for layer in spare)

@@ -5,6 +5,7 @@ from typing import Any
 
 from paramedic.v1.reproduction_pb2 import Arm, ReproductionSpec, TrainingOutcome
 from paramedic_service.incidents import patch
+from paramedic_service.incidents.network import ACTIVATIONS
 from paramedic_service.ingest.description import read
 from paramedic_service.reproduction.patches import read_patch
 from paramedic_service.rules.description import Description, Layer
@@ -79,8 +80,13 @@ def _loss_of(description: Description) -> object:
 
 
 def _output(layers: tuple[Layer, ...]) -> object:
-    last = next((layer for layer in reversed(layers) if layer.units is not None), None)
-    return None if last is None else (last.units, last.activation)
+    """The last layer with a width, and the activations behind it."""
+    place = max((place for place, layer in enumerate(layers) if layer.units is not None), default=None)
+    if place is None:
+        return None
+    last = layers[place]
+    behind = [(layer.kind, layer.activation) for layer in layers[place + 1 :] if layer.kind in ACTIVATIONS]
+    return last.units, last.activation, behind
 
 
 def _penalties(layers: tuple[Layer, ...]) -> list[str]:

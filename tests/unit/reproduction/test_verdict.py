@@ -196,6 +196,7 @@ def test_a_different_loss_is_compared_by_the_error() -> None:
         ({"model.layers[dense].kernel_regularizer": {"set": "l2"}}, "final error"),
         ({"model.layers[dense].kernel_initializer": {"set": "zeros"}}, "final loss"),
         ({"model.layers[dense]": {"insert_after": {"kind": "Dropout"}}}, "final error"),
+        ({"model.layers[dense]": {"insert_after": {"kind": "Softmax"}}}, "final error"),
         ({"model.layers[dense]": {"insert_after": {"kind": "LayerNormalization"}}}, "final loss"),
     ],
 )
