@@ -64,7 +64,7 @@ def _undeclared(live: LiveRun) -> str:
     try:
         plan(bare, Limits())
     except SpecError as error:
-        return str(error)
+        return str(error).partition(", expected")[0]  # what else there is says nothing of the run
     return ""
 
 
