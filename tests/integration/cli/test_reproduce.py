@@ -145,7 +145,7 @@ async def test_every_scenario_is_reproduced_by_one_command(ask):
     by_name = {each["scenario"]: each for each in outcomes}
     # This worker lets every fault come back and every remedy work, which is what this one's source claims.
     assert by_name["learning-rate-10"]["as_claimed"]
-    assert by_name["learning-rate-10"]["outcome"].startswith("remedy found: ")
+    assert by_name["learning-rate-10"]["outcome"].startswith("remedy found, ")
     # And it is not what sound trainings do; the table says so, and so does the exit status.
     sound = next(each for each in outcomes if not each["as_known"])
     assert sound["standing"].startswith("not as claimed")

@@ -60,8 +60,8 @@ def prometheus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ill(prometheus):
-    """The run that explodes."""
-    [series] = prometheus.wait_for('paramedic_run_info{name="exploding"}')
+    """A run with an incident, whose norms are numbers."""
+    [series] = prometheus.wait_for('paramedic_run_info{name="vanishing"}')
     return series["metric"]["run"]
 
 

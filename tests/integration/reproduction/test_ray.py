@@ -105,6 +105,9 @@ async def test_a_cancelled_job_has_no_process_and_no_file_left(
     mark, child = tmp_path / "mark", tmp_path / "child"
     async with reproducing(tmp_path, executor, stages(LIMITS)) as service:
         created = await service.create(script("train=1", f"child={child}", f"mark={mark}", "write=2", "wait=/nowhere"))
+        async for change in service.watch(created.id):
+            if change.HasField("training"):  # it travels from another node
+                break
         await eventually(lambda: starts(mark))
 
         last = await service.cancel(created.id)

@@ -15,6 +15,8 @@ from paramedic_service.cli.output import printable
 # How long a process may take to end itself when asked to, seconds: the service drains, a training flushes.
 _GRACE = 15.0
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Process:
     """A running Python program, whose output goes to a file."""
@@ -50,20 +52,23 @@ def running(name: str, arguments: Sequence[str], environment: Mapping[str, str],
         directory: Where the log goes.
     """
     log = directory / f"{name}.log"
-    with log.open("wb") as output:
-        # A group of its own: an interrupt from the terminal reaches the demo alone, which then ends it in order.
-        popen = subprocess.Popen(  # noqa: S603
-            [sys.executable, *arguments],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
+    popen: subprocess.Popen[bytes] | None = None
     try:
+        # Who is interrupted between a start and taking note of it would leave a process behind.
+        with log.open("wb") as output, _signals_held():
+            # A group of its own: an interrupt from the terminal reaches the demo alone, which then ends it in order.
+            popen = subprocess.Popen(  # noqa: S603
+                [sys.executable, *arguments],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
         yield Process(name, popen, log)
     finally:
-        _end(popen)
+        if popen is not None:
+            _end(popen)
 
 
 def _end(popen: subprocess.Popen[bytes]) -> None:
@@ -75,6 +80,20 @@ def _end(popen: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(popen.pid, signal.SIGKILL)
         popen.wait()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Lets signals that would end the block arrive when it is over."""
+    arrived: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: arrived.append(number)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in arrived:
+            signal.raise_signal(late)
 
 
 @contextlib.contextmanager

@@ -117,9 +117,7 @@ def _reproduce(
     report: Path | None,
     as_json: bool,
 ) -> None:
-    created = service.create(request)
-    console.print(f"reproduction {created.id} of {output.printable(name)} is queued", markup=False)
-    ended = follow(service, created, console, name)
+    ended = follow(service, service.create(request), console, name)
     tables.show_verdict(console, ended, name)
     if report is not None:
         _write_report(service, ended.id, report, console)

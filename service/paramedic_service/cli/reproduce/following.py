@@ -1,8 +1,12 @@
 """A reproduction as it goes: progress, and each training as it ends."""
 
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
+from threading import Thread
+from types import FrameType
 
 import grpc
 from rich.console import Console
@@ -29,7 +33,7 @@ def has_ended(reproduction: Reproduction) -> bool:
 
 
 def follow(service: Reproductions, created: Reproduction, console: Console, name: str) -> Reproduction:
-    """Shows a reproduction until it ended; an interrupt cancels it.
+    """Says that a reproduction is queued and shows it until it ended; an interrupt cancels it.
 
     Args:
         service: That runs it.
@@ -44,12 +48,36 @@ def follow(service: Reproductions, created: Reproduction, console: Console, name
         grpc.RpcError: The service is gone for good.
     """
     view = View(console, [created], [name])
-    with view.progress:
-        try:
+    with interrupt_cancels(service, [created], view):
+        console.print(f"reproduction {created.id} of {printable(name)} is queued", markup=False)
+        with view.progress:
             return watch(service, created, view)
-        except KeyboardInterrupt:
-            view.say(f"cancelling {name} ...")
-            return service.cancel(created.id)
+
+
+@contextmanager
+def interrupt_cancels(service: Reproductions, queued: Sequence[Reproduction], view: "View") -> Iterator[None]:
+    """Lets an interrupt cancel reproductions, which then end as they are watched; a second one ends the program.
+
+    As an exception it could come up where nobody hears it, inside of a call.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def cancel() -> None:
+        try:
+            for each in queued:
+                service.cancel(each.id)
+        except grpc.RpcError as error:
+            view.say(f"could not be cancelled: {error.details()}")
+
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        Thread(target=cancel, name="paramedic-cancel", daemon=True).start()
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def watch(service: Reproductions, created: Reproduction, view: "View") -> Reproduction:

@@ -13,7 +13,7 @@ from paramedic.v1.reproduction_pb2 import CreateReproductionRequest, Reproductio
 from paramedic.v1.reproduction_pb2 import Scenario as ScenarioMessage
 from paramedic_service.cli.documents import short_name
 from paramedic_service.cli.output import printable
-from paramedic_service.cli.reproduce.following import View, watch
+from paramedic_service.cli.reproduce.following import View, interrupt_cancels, watch
 from paramedic_service.cli.reproductions_client import Reproductions
 from paramedic_service.reproduction.scenarios import SCENARIOS
 
@@ -93,15 +93,8 @@ def run_all(service: Reproductions, asked: ReproductionSpec, console: Console) -
         if not each.unavailable
     }
     view = View(console, list(queued.values()), list(queued))
-    ended: dict[str, Reproduction] = {}
-    with view.progress:
-        try:
-            for name, created in queued.items():
-                ended[name] = watch(service, created, view)
-        except KeyboardInterrupt:
-            view.say("cancelling what has not ended ...")
-            for name in [name for name in queued if name not in ended]:
-                ended[name] = service.cancel(queued[name].id)
+    with interrupt_cancels(service, list(queued.values()), view), view.progress:
+        ended = {name: watch(service, created, view) for name, created in queued.items()}
     return [Outcome(each, ended.get(each.name)) for each in scenarios]
 
 
