@@ -1,8 +1,9 @@
 """Checkpoints: findings and snapshots go to the store beside the hot path, for many runs at once."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -162,7 +163,11 @@ class Checkpointer:
             rows = [progress.live.rows for progress in group]
             try:
                 with self._instruments.checkpoint_seconds.time():
-                    await asyncio.to_thread(self._store.checkpoint, checkpoints, now)
+                    await _to_the_end(asyncio.to_thread(self._store.checkpoint, checkpoints, now))
+            except asyncio.CancelledError:
+                for progress, unsaved in zip(group, changed, strict=True):
+                    progress.changed = unsaved | progress.changed
+                raise
             except Exception as error:  # whatever the store fails with, the log still tells everything
                 for progress, unsaved in zip(group, changed, strict=True):
                     progress.changed = unsaved | progress.changed
@@ -176,6 +181,16 @@ class Checkpointer:
                     progress.snapshot_rows = count
                     progress.snapshot_at = now
         return True
+
+
+async def _to_the_end(write: Coroutine[Any, Any, None]) -> None:
+    """Waits for a thread that writes, also when cancelled: it would else overtake what is written after it."""
+    task = asyncio.ensure_future(write)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _checkpoint(progress: _Progress, changed: dict[str, float], *, with_snapshot: bool) -> Checkpoint:
