@@ -104,13 +104,6 @@ async def ended(service: ReproductionService, created: Reproduction) -> Reproduc
     return last
 
 
-async def eventually(satisfied: Callable[[], object]) -> None:
-    """Waits for something that nothing announces."""
-    async with asyncio.timeout(DEADLINE):
-        while not satisfied():  # noqa: ASYNC110 (nothing announces it)
-            await asyncio.sleep(0.01)
-
-
 def lives(process: int) -> bool:
     """Whether a process runs; one that is dead and not yet buried does not."""
     try:

@@ -239,13 +239,6 @@ def telemetry(channel: grpc.aio.Channel) -> TelemetryServiceStub:
     return TelemetryServiceStub(channel)
 
 
-async def eventually(satisfied: Callable[[], bool]) -> None:
-    """Waits for something that nothing announces."""
-    async with asyncio.timeout(DEADLINE):
-        while not satisfied():  # noqa: ASYNC110 (nothing announces it)
-            await asyncio.sleep(0.01)
-
-
 if __name__ == "__main__":
     import logging
 

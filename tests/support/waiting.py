@@ -1,5 +1,6 @@
 """Waiting for a condition instead of for time."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -12,3 +13,10 @@ def wait_until(condition: Callable[[], object], deadline: float = DEADLINE) -> N
     while not condition():
         assert time.monotonic() < end, "the condition did not come true"
         time.sleep(0.005)
+
+
+async def eventually(satisfied: Callable[[], object]) -> None:
+    """Waits for something that nothing announces, beside what runs on the event loop."""
+    async with asyncio.timeout(DEADLINE):
+        while not satisfied():  # noqa: ASYNC110 (nothing announces it)
+            await asyncio.sleep(0.01)

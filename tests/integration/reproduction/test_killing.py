@@ -20,7 +20,6 @@ from support.reproductions import (
     DEADLINE,
     MEBIBYTE,
     ended,
-    eventually,
     lives,
     local_executor,
     number_in,
@@ -29,7 +28,7 @@ from support.reproductions import (
     stages,
     starts,
 )
-from support.waiting import wait_until
+from support.waiting import eventually, wait_until
 
 GONE_WITHIN = 5.0  # seconds
 

@@ -15,8 +15,8 @@ from paramedic_service.reproduction.executors.interface import JobFailedError, W
 from paramedic_service.reproduction.executors.local import LocalExecutor
 from paramedic_service.reproduction.plan import Limits
 from paramedic_service.reproduction.worker.job import Job
-from support.reproductions import DEADLINE, MEBIBYTE, eventually, lives, local_executor, number_in, script
-from support.waiting import wait_until
+from support.reproductions import DEADLINE, MEBIBYTE, lives, local_executor, number_in, script
+from support.waiting import eventually, wait_until
 
 LIMITS = Limits(memory_bytes=64 * MEBIBYTE, disk_bytes=8 * MEBIBYTE, seconds=DEADLINE)
 

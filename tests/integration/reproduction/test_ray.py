@@ -22,9 +22,9 @@ from paramedic_service.reproduction.plan import Limits
 from paramedic_service.reproduction.worker.job import Job
 from support.ray_cluster import HEAD, RESOURCE, SECOND, RayCluster, ray_cluster
 from support.reproduction_service import enqueue, outcome, service_process, state
-from support.reproductions import MEBIBYTE, ended, eventually, lives, number_in, reproducing, script, stages, starts
+from support.reproductions import MEBIBYTE, ended, lives, number_in, reproducing, script, stages, starts
 from support.service import serving, settings_in
-from support.waiting import DEADLINE, wait_until
+from support.waiting import DEADLINE, eventually, wait_until
 
 LIMITS = Limits(memory_bytes=64 * MEBIBYTE, disk_bytes=8 * MEBIBYTE, seconds=60.0)
 GONE_WITHIN = 5.0  # seconds

@@ -18,7 +18,8 @@ from paramedic.v1.diagnosis_pb2 import (
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_OPENED, SEVERITY_CRITICAL
 from paramedic.v1.run_pb2 import RUN_STATE_FINISHED, RUN_STATE_RUNNING
 from paramedic_service.ingest import subscriptions
-from support.service import DEADLINE, Reporter, batch, description, diagnosis, eventually, finish, identity
+from support.service import DEADLINE, Reporter, batch, description, diagnosis, finish, identity
+from support.waiting import eventually
 
 
 async def report(channel, run="run", *requests, project="project"):

@@ -15,11 +15,11 @@ from support.service import (
     batch,
     channel_to,
     diagnosis,
-    eventually,
     service_process,
     serving,
     settings_in,
 )
+from support.waiting import eventually
 
 
 async def test_a_terminated_service_exits_well_and_keeps_what_it_acknowledged(tmp_path):

@@ -8,11 +8,11 @@ from support.service import (
     batch,
     channel_to,
     description,
-    eventually,
     finish,
     serving,
     settings_in,
 )
+from support.waiting import eventually
 
 
 async def test_streams_beyond_the_limit_are_turned_away_until_one_ends(tmp_path):

@@ -1,5 +1,6 @@
 """The server around the services."""
 
+import httpx
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -21,7 +22,6 @@ async def test_reflection_tells_the_services_and_their_methods(channel):
 
 
 async def test_grpc_and_http_are_served_together(tmp_path):
-    httpx = pytest.importorskip("httpx")
     async with serving(settings_in(tmp_path), web=build) as service, channel_to(service.grpc_port) as channel:
         reporter = Reporter(channel)
         await reporter.register()

@@ -8,7 +8,8 @@ import pytest
 from paramedic.v1.diagnosis_pb2 import GetTelemetryRequest, ListFindingsRequest
 from paramedic_service.store.interface import StoreError
 from paramedic_service.store.opening import open_store
-from support.service import FragileStore, Reporter, batch, diagnosis, eventually, identity, serving, settings_in
+from support.service import FragileStore, Reporter, batch, diagnosis, identity, serving, settings_in
+from support.waiting import eventually
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import pytest
 
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
 from paramedic_service.ingest.restore import restore
-from support.service import Reporter, batch, channel_to, eventually, finish, serving, settings_in
+from support.service import Reporter, batch, channel_to, finish, serving, settings_in
+from support.waiting import eventually
 
 NOW = 1_700_000_000.0
 

@@ -32,8 +32,9 @@ from paramedic_service.reproduction.worker.job import Job
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.opening import open_store
 from paramedic_service.store.records import ReproductionState, RunKey
-from support.reproductions import DEADLINE, ended, eventually, judged, reproducing, script, stages
+from support.reproductions import DEADLINE, ended, judged, reproducing, script, stages
 from support.scripted_executor import ScriptedExecutor
+from support.waiting import eventually
 
 RUN = RunKey("project", "run", 2, 1)
 
@@ -503,6 +504,7 @@ class FragileStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.broken = False
+        self.refusals = 0
         self.loses_answers = False
 
     def __getattr__(self, name: str) -> Any:
@@ -510,6 +512,7 @@ class FragileStore:
 
     def update_reproduction(self, *arguments: Any) -> bool:
         if self.broken:
+            self.refusals += 1
             raise StoreError("the disk is full")
         updated = self._store.update_reproduction(*arguments)
         if self.loses_answers:
@@ -529,7 +532,7 @@ async def test_a_store_that_fails_delays_an_end_and_loses_nothing(
         fragile.broken = True
         executor.started[0].end.set_result(None)
         watching = asyncio.create_task(ended(service, created))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: fragile.refusals >= 2)
         assert not watching.done()
         fragile.broken = False
         assert (await watching).state == REPRODUCTION_STATE_FINISHED
