@@ -63,9 +63,9 @@ manifests: $(READY)
 
 # Writes down the versions that are installed now, after trying newer ones by hand.
 constraints: $(READY)
-	$(BIN)/pip list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' > $(CONSTRAINTS)
+	$(BIN)/pip list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' | sed 's,+.*,,' > $(CONSTRAINTS)
 
 $(READY): pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[service,reproduction,tensorflow1,ray,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[service,reproduction,tensorflow1,ray,torch,lightning,huggingface,jax,import,dev]'
 	touch $@

@@ -1,12 +1,13 @@
 """A run: what a training loop talks to."""
 
+import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy.typing as npt
 
@@ -41,8 +42,13 @@ from paramedic.v1.telemetry_pb2 import (
 )
 from paramedic.version import VERSION
 
+if TYPE_CHECKING:
+    from paramedic.integrations.watch import Watch
+
 Status: TypeAlias = Literal["finished", "failed"]
 Detail: TypeAlias = TrainingBegan | EpochEnded | TrainingEnded | TrainingError
+
+_LOG = logging.getLogger("paramedic")
 
 FINISH_TIMEOUT = 5.0
 
@@ -67,6 +73,7 @@ class Run:
         self._open = True
         self._inert = False
         self._reported: tuple[int, str, str] | None = None
+        self._before_end: list[Callable[[], None]] = []
         self._drops = Drops(settings.label)
         self._findings = Findings(settings.label, settings.stop_on)
         self._reproductions = Reproductions(settings.label)
@@ -139,6 +146,42 @@ class Run:
     def should_stop(self) -> bool:
         """Whether a finding as severe as `stop_on` opened; the loop decides what to do about it."""
         return self._findings.should_stop
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is logged is kept: the run has not ended, and this is no forked child."""
+        return self._open
+
+    def watch(self, model: Any, optimizer: Any = None, **options: Any) -> "Watch":
+        """Watches a loop of one's own: norms of gradients, weights and updates, activations, paths through time.
+
+            watch = run.watch(model, optimizer)
+            for x, y in batches:
+                loss = train(x, y)
+                watch.log(loss=loss)
+
+        Nothing is imported that the model did not bring along. What cannot be watched is said once, and the watch that
+        is returned does nothing.
+
+        Args:
+            model: A torch.nn.Module, keras.Model or tf.Module.
+            optimizer: Of the same framework, or a sequence of several.
+            **options: As the framework's watch takes them (`paramedic.integrations`): `loss`, the loss function, where
+                the framework cannot tell it; `step`, the last step before the loop, where a checkpoint left off.
+        """
+        from paramedic.integrations.framework import watch_model
+        from paramedic.integrations.watch import Unwatched
+
+        if self._open:
+            try:
+                return watch_model(self, model, optimizer, options)
+            except Exception as error:
+                _LOG.warning("the model cannot be watched; the training goes on without it", exc_info=error)
+        return Unwatched()
+
+    def before_end(self, flush: Callable[[], None]) -> None:
+        """Has somebody report what it still holds before the run ends, or says what ended it."""
+        self._before_end.append(flush)
 
     def log(
         self,
@@ -294,6 +337,7 @@ class Run:
         if not self._open:
             self._refuse()
             return
+        self._collect()
         try:
             event = training_error(exception)
             # Holding the exception itself would keep every frame that it passed, and their tensors, alive.
@@ -360,10 +404,19 @@ class Run:
     def _begin(self, status: Status, timeout: float) -> None:
         if not self._open:
             return
+        self._collect()
+        self._before_end.clear()
         self._open = False
         failed = isinstance(status, str) and status == "failed"
         state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
         self._sender.close(FinishRun(state=state, time=time.time()), timeout)
+
+    def _collect(self) -> None:
+        for flush in self._before_end:
+            try:
+                flush()
+            except Exception as error:
+                self._blame(error)
 
     def _refuse(self) -> None:
         if not self._inert:

@@ -5,8 +5,8 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
@@ -16,20 +16,19 @@ import tensorflow as tf
 import paramedic
 from paramedic.describe.keras import optimizers_of
 from paramedic.findings import SEVERITIES
+from paramedic.integrations.guarded import guarded
 from paramedic.integrations.keras.description import FitDescription
 from paramedic.integrations.keras.first_batch import FirstBatch
 from paramedic.integrations.keras.probe_batch import probe_batch
-from paramedic.integrations.keras.probes import Probed, Probes
+from paramedic.integrations.keras.probes import Probes
 from paramedic.integrations.keras.recorder import Recorder, Traced
+from paramedic.integrations.recorded import Probed, report
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
 from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingBegan, TrainingEnded
 
 _LOG = logging.getLogger("paramedic")
-_Given: TypeAlias = dict[str, tuple[Any, Any]]
-_Arguments = ParamSpec("_Arguments")
-_Method: TypeAlias = Callable[Concatenate["Monitor", _Arguments], None]
 
 # Slow steps are fetched before there are many of them, so that a finding comes while it still matters. Seconds.
 _MAX_DELAY = 1.0
@@ -41,21 +40,6 @@ _last_steps: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
 
 class FitAbandonedError(Exception):
     """Stands for an exception that left a fit unseen; it is reported, never raised."""
-
-
-def _guarded(method: _Method[_Arguments]) -> _Method[_Arguments]:
-    """Keeps what goes wrong in a method of the Monitor from the training, and the Monitor from going on."""
-
-    @functools.wraps(method)
-    def guarded(self: "Monitor", /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        if self._off:
-            return
-        try:
-            method(self, *args, **kwargs)
-        except Exception as problem:
-            self._switch_off(problem)
-
-    return guarded
 
 
 class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -126,12 +110,12 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._stand_in: Any = None
         self._fitting = False
         self._armed = False
-        self._off = False
+        self.off = False
         self._step = 0
         self._times: list[float] = []
         self._fetched_at = 0.0
 
-    @_guarded
+    @guarded
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Describes the fit and puts the recording train function in place."""
         if self._fitting:
@@ -159,7 +143,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         """Says that the call of the train function that follows belongs to this fit."""
         self._armed = True
 
-    @_guarded
+    @guarded
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Reports the steps so far, what validation measured, and the end of the epoch."""
         if not self._fitting:
@@ -170,7 +154,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             self._reporting.log_rows([self._step], [time.time()], columns)
         self._reporting.event(EpochEnded(epoch=epoch), self._step or None)
 
-    @_guarded
+    @guarded
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Reports the rest and leaves the model as it was."""
         self._fetch()
@@ -186,7 +170,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             capacity = self._every + model.steps_per_execution - 1
             first_batch = FirstBatch(bool(model.jit_compile)) if self._probing and not self._samples_known() else None
             self._probes = None
-            self._recorder = Recorder(model, capacity, self._on_traced, self._switch_off, first_batch)
+            self._recorder = Recorder(model, capacity, self._on_traced, self.switch_off, first_batch)
         elif self._recorder.traced is not None:
             self._on_traced(self._recorder.traced)
         model.train_function = self._stand_in = functools.partial(self._train, self._recorder)
@@ -212,7 +196,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             raise
         return logs
 
-    @_guarded
+    @guarded
     def _step_ended(self, recorder: Recorder) -> None:
         now = time.time()
         self._times.append(now)
@@ -223,7 +207,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if self._should_stop():
             recorder.model.stop_training = True
 
-    @_guarded
+    @guarded
     def _training_failed(self, error: BaseException) -> None:
         self._fetch()
         self._leave(error)
@@ -231,7 +215,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             # Its ring is still to be made, and a function may make variables only when it is called first.
             self._recorder = None
 
-    @_guarded
+    @guarded
     def _at_exit(self) -> None:
         # The process ends within a fit. What ended it is for the run to say; the last steps are still on the device.
         self._fetch()
@@ -252,10 +236,11 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         elif error is not None:
             self._reporting.error(error, self._step or None)
 
-    def _switch_off(self, problem: Exception) -> None:
-        if self._off:
+    def switch_off(self, problem: Exception) -> None:
+        """Does nothing from here on, and says why once."""
+        if self.off:
             return
-        self._off = True
+        self.off = True
         _LOG.warning("the Keras monitor met a problem and is off; the training goes on without it", exc_info=problem)
         with contextlib.suppress(Exception):
             self._leave(None)  # so that nobody takes the silence for a stalled training
@@ -269,30 +254,12 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         recorded = self._recorder.fetch()
         if recorded is None:
             return
-        steps = self._step + 1 + np.arange(recorded.count)
         # Steps of one execution share the time at which it returned; only a last one can be shorter than the others.
         executions = np.arange(recorded.count) // self._recorder.model.steps_per_execution
         clock = np.array([*times, self._fetched_at])[np.minimum(executions, len(times))]
-        _last_steps[self._reporting] = self._step = self._step + recorded.count
-        blocks: _Given = {
-            "gradient_norm": (recorded.gradient_norms, None),
-            "weight_norm": (recorded.weight_norms, None),
-            "update_norm": (recorded.update_norms, None),
-        }
-        if not recorded.gradient_norms.size:
-            blocks = {}
-        scalars: _Given = {name: (values, None) for name, values in recorded.scalars.items()}
-        probed = self._probe() if probe else None
-        if probed is None:
-            self._reporting.log_rows(steps, clock, scalars, blocks)
-            return
-        last = [recorded.count - 1]
-        scalars |= {name: ([value], last) for name, value in probed.scalars.items()}
-        if blocks and probed.zero_shares is not None:
-            blocks["gradient_zero_share"] = ([probed.zero_shares], last)
-        layers = {name: ([values], last) for name, values in probed.layers.items()}
-        paths = {name: (places, [norms], last) for name, (places, norms) in probed.paths.items()}
-        self._reporting.log_rows(steps, clock, scalars, blocks, layers, paths)
+        step, self._step = self._step, self._step + recorded.count
+        _last_steps[self._reporting] = self._step
+        report(self._reporting, step, clock, recorded, self._probe() if probe else None)
 
     def _probe(self) -> Probed | None:
         """Measures what takes passes of their own. Where that fails, nothing is measured, and nothing else changes."""

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -13,8 +12,9 @@ import tensorflow as tf
 from paramedic.integrations.keras.activations import SIGNALS
 from paramedic.integrations.keras.harmless import harmless
 from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
-from paramedic.integrations.keras.schedule import Schedule
 from paramedic.integrations.keras.through_time import reported
+from paramedic.integrations.recorded import Probed
+from paramedic.integrations.schedule import Schedule
 
 _LOG = logging.getLogger("paramedic")
 
@@ -23,23 +23,6 @@ SHARE = 0.01
 
 ALLOWANCE = 0.5
 """Seconds that each kind of probe may take besides."""
-
-
-@dataclass(slots=True)
-class Probed:
-    """What was measured after one step; each as one row of `Run.log_rows`.
-
-    Attributes:
-        scalars: By signal.
-        zero_shares: float32 [variables]; None when not measured.
-        layers: float32 [layers] by signal.
-        paths: Time steps and norms by recurrent layer.
-    """
-
-    scalars: dict[str, float] = field(default_factory=dict)
-    zero_shares: Any = None
-    layers: dict[str, Any] = field(default_factory=dict)
-    paths: dict[str, tuple[list[int], Any]] = field(default_factory=dict)
 
 
 class Probes:

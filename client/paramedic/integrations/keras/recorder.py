@@ -13,6 +13,7 @@ from paramedic.describe.keras import array_profiles, optimizers_of, tensor_table
 from paramedic.integrations.keras.first_batch import FirstBatch
 from paramedic.integrations.keras.ring import Ring
 from paramedic.integrations.keras.taps import Measured, Taps
+from paramedic.integrations.recorded import Given, Recorded
 from paramedic.v1.description_pb2 import DataProfile, Tensor
 
 LOSS = "loss"
@@ -45,25 +46,6 @@ class Traced:
     def metrics(self) -> list[str]:
         """Names of what is reported beside the loss and the learning rates."""
         return [name for name in self.scalars if name != LOSS and not name.startswith(LEARNING_RATE)]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Steps that were fetched.
-
-    Attributes:
-        count: Steps.
-        scalars: float64 [count] by signal name.
-        gradient_norms: float32 [count, tensors], before clipping, unscaled.
-        weight_norms: float32 [count, tensors], before the update.
-        update_norms: float32 [count, tensors].
-    """
-
-    count: int
-    scalars: dict[str, npt.NDArray[np.float64]]
-    gradient_norms: npt.NDArray[np.float32]
-    weight_norms: npt.NDArray[np.float32]
-    update_norms: npt.NDArray[np.float32]
 
 
 class Recorder:
@@ -208,10 +190,10 @@ def _recorded(traced: Traced, rows: npt.NDArray[np.float32]) -> Recorded:
     with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
         gradient, weight, update = np.split(np.sqrt(2 * values[:, scalars + scales :]), 3, axis=1)
         gradient = (gradient / scale).astype(np.float32)
-    return Recorded(
-        count=len(rows),
-        scalars={name: values[:, column].copy() for column, name in enumerate(traced.scalars)},
-        gradient_norms=gradient,
-        weight_norms=weight.astype(np.float32),
-        update_norms=update.astype(np.float32),
-    )
+    blocks: Given = {}
+    if gradient.size:
+        blocks["gradient_norm"] = (gradient, None)
+        blocks["weight_norm"] = (weight.astype(np.float32), None)
+        blocks["update_norm"] = (update.astype(np.float32), None)
+    columns: Given = {name: (values[:, column].copy(), None) for column, name in enumerate(traced.scalars)}
+    return Recorded(len(rows), columns, blocks)
