@@ -15,7 +15,8 @@ from keras import layers
 import paramedic
 from paramedic.integrations.keras import Monitor
 from paramedic_service.ingest.live import LiveRun
-from support.diagnosed import Samples, Training, alarms, folded, run, told
+from support.diagnosed import Samples, Training, run
+from support.folding import alarms, folded, told
 from support.source_programs import CLASSIFIER, classes, one_hot_classes
 
 SHAPE = ("input_shape",)

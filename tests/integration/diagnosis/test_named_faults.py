@@ -14,7 +14,8 @@ import pytest
 from keras import layers
 
 from paramedic_service.store.records import RunState
-from support.diagnosed import Samples, Training, alarms, run, told
+from support.diagnosed import Samples, Training, run
+from support.folding import alarms, told
 from support.source_programs import (
     CLASSIFIER,
     EXAMPLE_2,
