@@ -12,9 +12,9 @@ import tensorflow as tf
 from paramedic.integrations.keras.activations import SIGNALS
 from paramedic.integrations.keras.harmless import harmless
 from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
-from paramedic.integrations.keras.through_time import reported
 from paramedic.integrations.recorded import Probed
 from paramedic.integrations.schedule import Schedule
+from paramedic.integrations.time_steps import reported
 
 _LOG = logging.getLogger("paramedic")
 

@@ -16,7 +16,7 @@ import numpy as np
 from paramedic.integrations.keras.activations import SIGNALS
 from paramedic.integrations.keras.harmless import harmless
 from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
-from paramedic.integrations.keras.through_time import reported
+from paramedic.integrations.time_steps import reported
 from paramedic_service.reproduction.worker.models import Template
 from paramedic_service.reproduction.worker.program import State
 
