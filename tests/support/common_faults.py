@@ -98,7 +98,7 @@ def batches(trial: Trial, seed: int) -> list[Samples]:
 
 
 def parameters(trial: Trial, seed: int) -> list[dict[str, np.ndarray]]:
-    """Initial weights by layer, float32: "kernel" [inputs, units], "bias" [units], "recurrent_kernel" [units, units]."""
+    """Initial weights by layer, float32: "kernel" [inputs, units], "bias" [units], "recurrent_kernel" [units] * 2."""
     generator = np.random.default_rng(1000 + seed)
     inputs = trial.data(np.random.default_rng(seed))[0].shape[-1]
     layers = []
