@@ -451,6 +451,7 @@ class TrainingConfig(google.protobuf.message.Message):
     PRECISION_FIELD_NUMBER: builtins.int
     WEIGHTED_FIELD_NUMBER: builtins.int
     CUSTOM_STEP_FIELD_NUMBER: builtins.int
+    REPLICAS_FIELD_NUMBER: builtins.int
     batch_size: builtins.int
     """Samples a step. Omitted: unknown."""
     epochs: builtins.int
@@ -468,6 +469,10 @@ class TrainingConfig(google.protobuf.message.Message):
     """Whether classes or samples are weighted in the loss."""
     custom_step: builtins.bool
     """Whether a step is code of its own, rather than the framework's."""
+    replicas: builtins.int
+    """Processes of this run that each hold a whole copy of the model and average their gradients: the ranks of
+    data-parallel training. Omitted: unknown, or not trained so.
+    """
     def __init__(
         self,
         *,
@@ -479,9 +484,10 @@ class TrainingConfig(google.protobuf.message.Message):
         precision: builtins.str = ...,
         weighted: builtins.bool = ...,
         custom_step: builtins.bool = ...,
+        replicas: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "epochs", b"epochs", "steps_per_epoch", b"steps_per_epoch"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "custom_step", b"custom_step", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated", "weighted", b"weighted"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_batch_size", b"_batch_size", "_epochs", b"_epochs", "_steps_per_epoch", b"_steps_per_epoch", "batch_size", b"batch_size", "custom_step", b"custom_step", "epochs", b"epochs", "metrics", b"metrics", "precision", b"precision", "replicas", b"replicas", "steps_per_epoch", b"steps_per_epoch", "validated", b"validated", "weighted", b"weighted"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_batch_size", b"_batch_size"]) -> typing_extensions.Literal["batch_size"] | None: ...
     @typing.overload

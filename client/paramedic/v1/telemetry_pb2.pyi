@@ -73,7 +73,9 @@ class _LayerSignalEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Mean over units of the standard deviation over the samples: 0 where the output does not depend on the input."""
 
 class LayerSignal(_LayerSignal, metaclass=_LayerSignalEnumTypeWrapper):
-    """A signal that has one value a probed layer, measured on a batch of samples that stays the same over the run."""
+    """A signal that has one value a probed layer, measured on a batch of samples that stays the same over the run, or, where
+    a framework allows no pass of its own, on the batch of the step.
+    """
 
 LAYER_SIGNAL_UNSPECIFIED: LayerSignal.ValueType  # 0
 LAYER_SIGNAL_ACTIVATION_MEAN: LayerSignal.ValueType  # 1

@@ -120,6 +120,7 @@ def _training(training: wire.TrainingConfig) -> rules.Training:
         precision=training.precision,
         weighted=training.weighted,
         custom_step=training.custom_step,
+        replicas=training.replicas,
     )
 
 

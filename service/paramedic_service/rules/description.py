@@ -167,6 +167,8 @@ class Training:
         precision: "float32", "mixed_float16".
         weighted: Whether classes or samples are weighted in the loss.
         custom_step: Whether a step is code of its own, rather than the framework's.
+        replicas: Processes of this run that each hold a whole copy of the model and average their gradients; 0 where
+            it is not trained so, or nobody told.
     """
 
     batch_size: int | None = None
@@ -177,6 +179,7 @@ class Training:
     precision: str = ""
     weighted: bool = False
     custom_step: bool = False
+    replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
