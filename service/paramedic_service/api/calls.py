@@ -26,7 +26,7 @@ async def answered(method: str, context: Context, instruments: Instruments) -> A
         context: Of the call.
         instruments: Where it is counted.
     """
-    code = grpc.StatusCode.OK
+    code, message = grpc.StatusCode.OK, ""
     begun = time.perf_counter()
     try:
         yield
@@ -37,7 +37,8 @@ async def answered(method: str, context: Context, instruments: Instruments) -> A
         code, message = status_of(error)
         if code is grpc.StatusCode.INTERNAL:
             _log.exception("a call failed", method=method)
-        await context.abort(code, message)
-    finally:
+    finally:  # counted before the caller hears of the outcome
         instruments.rpcs.labels(method, code.name).inc()
         instruments.rpc_seconds.labels(method).observe(time.perf_counter() - begun)
+    if code is not grpc.StatusCode.OK:
+        await context.abort(code, message)

@@ -29,6 +29,9 @@ TICK = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between attempts to reach a receiver: doubled from the first to the longest."""
 
+PATIENCE = 5.0
+"""Seconds for which a service that stops waits for the message that is under way."""
+
 GIVE_UP_AFTER = 3600.0
 """Seconds after which a message that nobody takes is given up."""
 
@@ -93,7 +96,9 @@ class Notifier:
         self._allowance = Allowance(rate, clock)
         self._told: dict[RunKey, dict[str, NoticeRecord]] = {}
         self._appointments: dict[RunKey, _Appointment] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Looks at what happened while nobody was told, and from then on at every change.
@@ -105,13 +110,18 @@ class Notifier:
             self._told.setdefault(notice.run, {})[notice.incident] = notice
         for key in {*self._ingest.runs, *self._told}:
             self._look_at(key)
-        self._tasks = [asyncio.create_task(self._listen_forever()), asyncio.create_task(self._tell_forever())]
+        self._listening = asyncio.create_task(self._listen_forever())
+        self._telling = asyncio.create_task(self._tell_until_stopped())
 
     async def stop(self) -> None:
         """Ends; what was not told by now is told by the next service."""
-        for task in self._tasks:
+        self._stopping.set()
+        tasks = [task for task in (self._listening, self._telling) if task is not None]
+        if self._telling is not None:  # what a receiver took is to be remembered, or the next service tells it again
+            await asyncio.wait([self._telling], timeout=PATIENCE)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._webhook.close()
 
     async def _listen_forever(self) -> None:
@@ -126,9 +136,10 @@ class Notifier:
     def _look_at(self, key: RunKey) -> None:
         self._appointments.setdefault(key, _Appointment(self._clock() + SETTLE))
 
-    async def _tell_forever(self) -> None:
-        while True:
-            await asyncio.sleep(TICK)
+    async def _tell_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK)
             try:
                 await self._tell_all()
             except Exception:
@@ -153,6 +164,8 @@ class Notifier:
         except RunNotFoundError:
             return None
         for notice in due(run, self._told.get(key, {}), self._least_severity):
+            if self._stopping.is_set():
+                return None  # the next service tells it
             if not self._allowance.take():
                 self._instruments.notices.labels("held_back").inc()
                 return _Appointment(self._clock() + self._allowance.pause)
