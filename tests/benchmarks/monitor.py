@@ -15,9 +15,9 @@ import tensorflow as tf
 
 import paramedic
 from paramedic.integrations.keras import Monitor
-from paramedic.integrations.keras.harmless import harmless
+from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
+from paramedic.integrations.keras.backend.tensorflow.probe_model import ProbedModel
 from paramedic.integrations.keras.probe_batch import probe_batch
-from paramedic.integrations.keras.probe_model import ProbedModel
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
 BATCHES = 500  # a fit of a second: what is done once a fit must not pass for the cost of a step

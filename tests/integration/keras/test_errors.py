@@ -13,7 +13,8 @@ import pytest
 from keras import layers
 
 import paramedic
-from paramedic.integrations.keras import Monitor, taps
+from paramedic.integrations.keras import Monitor
+from paramedic.integrations.keras.backend.tensorflow import taps
 from paramedic.v1.finding_pb2 import FINDING_CHANGE_OPENED, SEVERITY_CRITICAL, SEVERITY_WARNING, Finding
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED
 from support.spooled import Told

@@ -1,9 +1,7 @@
-"""Running a model beside its training, so that the training cannot tell.
+"""Calling the layers of a model beside its training, so that the training cannot tell.
 
 Calling a layer can move more than one thinks: batch statistics, seeds of random numbers, states of recurrent layers,
-losses that layers add. Keras variables are shielded while a probe is traced, so that what would be assigned to them
-never enters the graph; whatever else a graph could change (variables of TensorFlow's own, Python code, tables) is
-looked for in the graph, and a probe that has any of it is never run.
+losses that layers add. Keras variables are shielded, so that what would be assigned to them never is.
 """
 
 import contextlib
@@ -11,60 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
-from tensorflow.python.framework import op_def_registry  # says which operations have effects; there is no public way
-
-# Operations that TensorFlow calls stateful although they only read, call, or keep to themselves.
-_READING = frozenset(
-    {
-        "Assert",
-        "Case",
-        "CudnnRNN",
-        "CudnnRNNBackprop",
-        "CudnnRNNBackpropV2",
-        "CudnnRNNBackpropV3",
-        "CudnnRNNV2",
-        "CudnnRNNV3",
-        "If",
-        "ReadVariableOp",
-        "ResourceGather",
-        "ResourceGatherNd",
-        "StatefulPartitionedCall",
-        "VarHandleOp",
-        "VariableShape",
-        "While",
-    }
-)
 
 
 class HarmfulError(Exception):
     """A probe would change something; it is not run."""
-
-
-def harmless(model: Any, function: Callable[..., Any], arguments: Any) -> Any:
-    """Compiles a function of a model.
-
-    Args:
-        model: A keras.Model, built.
-        function: Traced once, with the model's variables shielded.
-        arguments: One argument of nested arrays, which the compiled function takes again with other numbers.
-
-    Returns:
-        A concrete function of one argument like `arguments`.
-
-    Raises:
-        HarmfulError: Running it would change something.
-        Exception: Whatever tracing it raises; the model is as it was.
-    """
-    with shielded(model):
-        concrete = tf.function(function, autograph=False).get_concrete_function(arguments)
-    graph = concrete.graph.as_graph_def()
-    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
-    for operation in {node.op for node in nodes} - _READING:
-        definition = op_def_registry.get(operation)
-        if definition is not None and definition.is_stateful and operation != "Placeholder":
-            raise HarmfulError(f"the model has operations with effects: {operation}")
-    return concrete
 
 
 @contextlib.contextmanager

@@ -17,11 +17,11 @@ import paramedic
 from paramedic.describe.keras import optimizers_of
 from paramedic.findings import SEVERITIES
 from paramedic.integrations.guarded import guarded
+from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
+from paramedic.integrations.keras.backend.tensorflow.recorder import Recorder, Traced
 from paramedic.integrations.keras.description import FitDescription
-from paramedic.integrations.keras.first_batch import FirstBatch
 from paramedic.integrations.keras.probe_batch import probe_batch
 from paramedic.integrations.keras.probes import Probes
-from paramedic.integrations.keras.recorder import Recorder, Traced
 from paramedic.integrations.recorded import Probed, report
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.v1.description_pb2 import RunDescription

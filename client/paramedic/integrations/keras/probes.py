@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from paramedic.integrations.keras.activations import SIGNALS
-from paramedic.integrations.keras.harmless import harmless
-from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
+from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
+from paramedic.integrations.keras.backend.tensorflow.probe_model import PARTS, ProbedModel
 from paramedic.integrations.recorded import Probed
 from paramedic.integrations.schedule import Schedule
 from paramedic.integrations.time_steps import reported

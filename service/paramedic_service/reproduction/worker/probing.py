@@ -14,8 +14,8 @@ import keras
 import numpy as np
 
 from paramedic.integrations.keras.activations import SIGNALS
-from paramedic.integrations.keras.harmless import harmless
-from paramedic.integrations.keras.probe_model import PARTS, ProbedModel
+from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
+from paramedic.integrations.keras.backend.tensorflow.probe_model import PARTS, ProbedModel
 from paramedic.integrations.time_steps import reported
 from paramedic_service.reproduction.worker.models import Template
 from paramedic_service.reproduction.worker.program import State

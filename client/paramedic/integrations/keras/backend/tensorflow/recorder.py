@@ -10,9 +10,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from paramedic.describe.keras import array_profiles, optimizers_of, tensor_table
-from paramedic.integrations.keras.first_batch import FirstBatch
-from paramedic.integrations.keras.ring import Ring
-from paramedic.integrations.keras.taps import Measured, Taps
+from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
+from paramedic.integrations.keras.backend.tensorflow.ring import Ring
+from paramedic.integrations.keras.backend.tensorflow.taps import Measured, Taps
 from paramedic.integrations.recorded import Given, Recorded
 from paramedic.v1.description_pb2 import DataProfile, Tensor
 

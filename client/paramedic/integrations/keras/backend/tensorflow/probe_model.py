@@ -7,8 +7,13 @@ import keras
 import tensorflow as tf
 
 from paramedic.integrations.keras.activations import activation_of, probed_layers, statistics
+from paramedic.integrations.keras.backend.tensorflow.through_time import (
+    Perturbation,
+    path_norms,
+    perturbed_loop,
+    recurrent_layers,
+)
 from paramedic.integrations.keras.harmless import replaced
-from paramedic.integrations.keras.through_time import Perturbation, path_norms, perturbed_loop, recurrent_layers
 
 PARTS = 4
 """Parts that the samples are divided into to see how much gradients differ."""

@@ -1,0 +1,1 @@
+"""Keras on TensorFlow: the train step and the probes are graphs."""
