@@ -22,6 +22,8 @@ def to_float(value: Any) -> float:
     dimensions = getattr(value, "ndim", 0)
     if dimensions:
         raise TypeError(f"expected a number, got {type(value).__name__} of {dimensions} dimensions")
+    if getattr(value, "requires_grad", False):  # torch warns of numbers that still hang on a graph
+        value = value.detach()
     return float(value)
 
 

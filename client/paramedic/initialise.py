@@ -35,7 +35,8 @@ def init(
     """Begins a run, and returns at once whether or not the service is there.
 
     This is the only place that raises; from here on nothing does. An unfinished run of this process with the same
-    identity is finished first, within the bound of `Run.finish`, so that a notebook's cell can be run again.
+    identity is finished first, within the bound of `Run.finish`, so that a notebook's cell can be run again. In a child
+    that multiprocessing spawns, while it imports its parent's script, the run does nothing: it is the parent's.
 
     Args:
         project: Groups runs of one team or model, 1 to 128 characters.
@@ -70,7 +71,7 @@ def init(
     description = initial_description(config)
     if description.config.ByteSize() > _MAX_CONFIG_BYTES:
         raise ValueError(f"config: {description.config.ByteSize()} bytes, expected at most {_MAX_CONFIG_BYTES}")
-    if settings.mode is Mode.DISABLED:
+    if settings.mode is Mode.DISABLED or lifecycle.being_spawned():
         return DisabledRun(settings)
     if exposes_token(settings.endpoint):
         say(logging.WARNING, "the token travels to %s unencrypted; use grpcs://", settings.endpoint.target)

@@ -1,6 +1,7 @@
 """The runs of this process: what happens to them at exit and in a forked child."""
 
 import atexit
+import multiprocessing.process
 import os
 import sys
 import threading
@@ -70,6 +71,15 @@ def discharge(identity: bytes, run: LiveRun) -> None:
     with _guard:
         if _live.get(identity) is run:
             del _live[identity]
+
+
+def being_spawned() -> bool:
+    """Whether this is a child of multiprocessing that still imports what it needs of its parent.
+
+    The parent's script is part of that: what stands there outside of `if __name__ == "__main__"` runs in every child
+    that is spawned, such as a data loader's worker, and is not meant to begin another training.
+    """
+    return bool(getattr(multiprocessing.process.current_process(), "_inheriting", False))
 
 
 def last_exception() -> BaseException | None:

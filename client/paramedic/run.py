@@ -387,6 +387,12 @@ class Run:
         self._open = False
         self._inert = True
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Has copies do nothing: models and data sets that hold a run are copied, saved, and sent elsewhere."""
+        from paramedic.disabled import DisabledRun
+
+        return DisabledRun, (self._settings.without_token(),)
+
     def __enter__(self) -> Self:
         return self
 

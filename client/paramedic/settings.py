@@ -6,7 +6,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import sha256
 from operator import index
@@ -80,6 +80,10 @@ class Settings:
         """Of this run alone."""
         run = f"{_directory_name(self.id)}-{self.attempt}-{self.rank}"
         return self.spool_root / _directory_name(self.project) / run
+
+    def without_token(self) -> "Settings":
+        """What may be written into somebody's checkpoint."""
+        return replace(self, endpoint=replace(self.endpoint, token=None))
 
 
 def resolve(

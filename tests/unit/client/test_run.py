@@ -1,6 +1,8 @@
 """A run never raises, whatever it is given."""
 
+import copy
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -245,3 +247,17 @@ print(sorted(heavy), threading.active_count())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[] 1\n"
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))], ids=["copy", "pickle"])
+def test_a_copy_of_a_run_does_nothing_and_knows_no_token(copied: Any, tmp_path: Path) -> None:
+    """Whoever copies a model for an average of its weights, or sends a data set to a worker, may send a run along."""
+    run = paramedic.init("p", id="r", mode="offline", spool_dir=tmp_path, token="secret")
+    twin = copied(run)
+    assert twin.identity == run.identity
+    assert not twin.recording
+    twin.log(0, loss=1.0)
+    twin.finish()
+    assert twin.dropped == {}
+    assert b"secret" not in pickle.dumps(twin)
+    assert not [entry for entry in recorded(run, tmp_path) if entry.HasField("batch")]
