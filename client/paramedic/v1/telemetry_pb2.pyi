@@ -73,8 +73,8 @@ class _LayerSignalEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Mean over units of the standard deviation over the samples: 0 where the output does not depend on the input."""
 
 class LayerSignal(_LayerSignal, metaclass=_LayerSignalEnumTypeWrapper):
-    """A signal that has one value a probed layer, measured on a batch of samples that stays the same over the run, or, where
-    a framework allows no pass of its own, on the batch of the step.
+    """A signal that has one value a probed layer, measured on a batch of samples that stays the same over the run, or,
+    where a framework allows no pass of its own, on the batch of the step.
     """
 
 LAYER_SIGNAL_UNSPECIFIED: LayerSignal.ValueType  # 0
@@ -221,7 +221,8 @@ class ScalarColumn(google.protobuf.message.Message):
     name: builtins.str
     """"loss", "val_loss", "learning_rate", "accuracy", or whatever was logged; 1 to 256 characters. Of the gradient noise
     scale: "micro_gradient_norm" and "macro_gradient_norm", the root mean square over parts of a batch of the gradient's
-    norm and the norm over the whole, with "micro_batch_size" and "macro_batch_size", in samples.
+    norm and the norm over the whole, with "micro_batch_size" and "macro_batch_size", in samples. Of one process among
+    many: "busy_seconds", how long it worked on the step without waiting for the others.
     """
     @property
     def values(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
@@ -341,6 +342,12 @@ class RunEvent(google.protobuf.message.Message):
     ERROR_FIELD_NUMBER: builtins.int
     DROPPED_FIELD_NUMBER: builtins.int
     SILENCE_FIELD_NUMBER: builtins.int
+    PACE_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
+    RETURNED_FIELD_NUMBER: builtins.int
+    ATTEMPT_BEGAN_FIELD_NUMBER: builtins.int
+    ATTEMPT_REPLACED_FIELD_NUMBER: builtins.int
     time: builtins.float
     """Clock of whoever reports it, seconds since the Unix epoch."""
     step: builtins.int
@@ -357,6 +364,18 @@ class RunEvent(google.protobuf.message.Message):
     def dropped(self) -> global___Dropped: ...
     @property
     def silence(self) -> global___Silence: ...
+    @property
+    def pace(self) -> global___RankPace: ...
+    @property
+    def difference(self) -> global___ReplicaDifference: ...
+    @property
+    def lost(self) -> global___RankLost: ...
+    @property
+    def returned(self) -> global___RankReturned: ...
+    @property
+    def attempt_began(self) -> global___AttemptBegan: ...
+    @property
+    def attempt_replaced(self) -> global___AttemptReplaced: ...
     def __init__(
         self,
         *,
@@ -368,13 +387,19 @@ class RunEvent(google.protobuf.message.Message):
         error: global___TrainingError | None = ...,
         dropped: global___Dropped | None = ...,
         silence: global___Silence | None = ...,
+        pace: global___RankPace | None = ...,
+        difference: global___ReplicaDifference | None = ...,
+        lost: global___RankLost | None = ...,
+        returned: global___RankReturned | None = ...,
+        attempt_began: global___AttemptBegan | None = ...,
+        attempt_replaced: global___AttemptReplaced | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing_extensions.Literal["_step", b"_step", "detail", b"detail", "dropped", b"dropped", "epoch_ended", b"epoch_ended", "error", b"error", "silence", b"silence", "step", b"step", "training_began", b"training_began", "training_ended", b"training_ended"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_step", b"_step", "detail", b"detail", "dropped", b"dropped", "epoch_ended", b"epoch_ended", "error", b"error", "silence", b"silence", "step", b"step", "time", b"time", "training_began", b"training_began", "training_ended", b"training_ended"]) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["_step", b"_step", "attempt_began", b"attempt_began", "attempt_replaced", b"attempt_replaced", "detail", b"detail", "difference", b"difference", "dropped", b"dropped", "epoch_ended", b"epoch_ended", "error", b"error", "lost", b"lost", "pace", b"pace", "returned", b"returned", "silence", b"silence", "step", b"step", "training_began", b"training_began", "training_ended", b"training_ended"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_step", b"_step", "attempt_began", b"attempt_began", "attempt_replaced", b"attempt_replaced", "detail", b"detail", "difference", b"difference", "dropped", b"dropped", "epoch_ended", b"epoch_ended", "error", b"error", "lost", b"lost", "pace", b"pace", "returned", b"returned", "silence", b"silence", "step", b"step", "time", b"time", "training_began", b"training_began", "training_ended", b"training_ended"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_step", b"_step"]) -> typing_extensions.Literal["step"] | None: ...
     @typing.overload
-    def WhichOneof(self, oneof_group: typing_extensions.Literal["detail", b"detail"]) -> typing_extensions.Literal["training_began", "epoch_ended", "training_ended", "error", "dropped", "silence"] | None: ...
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["detail", b"detail"]) -> typing_extensions.Literal["training_began", "epoch_ended", "training_ended", "error", "dropped", "silence", "pace", "difference", "lost", "returned", "attempt_began", "attempt_replaced"] | None: ...
 
 global___RunEvent = RunEvent
 
@@ -491,6 +516,157 @@ class Silence(google.protobuf.message.Message):
     def ClearField(self, field_name: typing_extensions.Literal["limit", b"limit", "seconds", b"seconds"]) -> None: ...
 
 global___Silence = Silence
+
+@typing_extensions.final
+class RankPace(google.protobuf.message.Message):
+    """Written by the service, never by a client, into the log of one rank: how long its steps took beside those of the
+    other ranks, over a window of steps. What the ranks wait for each other does not count, where they tell it.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RANK_FIELD_NUMBER: builtins.int
+    SECONDS_FIELD_NUMBER: builtins.int
+    MEDIAN_FIELD_NUMBER: builtins.int
+    RANKS_FIELD_NUMBER: builtins.int
+    rank: builtins.int
+    """The rank."""
+    seconds: builtins.float
+    """Its own median time a step, seconds."""
+    median: builtins.float
+    """The median of that over the ranks, the lower one of two, seconds."""
+    ranks: builtins.int
+    """Ranks that were compared."""
+    def __init__(
+        self,
+        *,
+        rank: builtins.int = ...,
+        seconds: builtins.float = ...,
+        median: builtins.float = ...,
+        ranks: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["median", b"median", "rank", b"rank", "ranks", b"ranks", "seconds", b"seconds"]) -> None: ...
+
+global___RankPace = RankPace
+
+@typing_extensions.final
+class ReplicaDifference(google.protobuf.message.Message):
+    """Written by the service, never by a client, into the log of the lowest rank: how far the weights of data-parallel
+    replicas are apart at a step. They are equal as long as all is well.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TENSOR_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    RANKS_FIELD_NUMBER: builtins.int
+    DIFFERING_FIELD_NUMBER: builtins.int
+    tensor: builtins.str
+    """Name of the tensor whose norms differ most, relatively. Omitted: all are equal."""
+    difference: builtins.float
+    """Their difference over the larger one; 0 where all are equal, infinity where some are NaN."""
+    ranks: builtins.int
+    """Ranks that were compared."""
+    @property
+    def differing(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Those that differ from most others, at most 64. Omitted: all are equal."""
+    def __init__(
+        self,
+        *,
+        tensor: builtins.str = ...,
+        difference: builtins.float = ...,
+        ranks: builtins.int = ...,
+        differing: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["difference", b"difference", "differing", b"differing", "ranks", b"ranks", "tensor", b"tensor"]) -> None: ...
+
+global___ReplicaDifference = ReplicaDifference
+
+@typing_extensions.final
+class RankLost(google.protobuf.message.Message):
+    """Written by the service, never by a client: the stream of this rank broke off before its run had ended, while others
+    went on or failed.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RANK_FIELD_NUMBER: builtins.int
+    SECONDS_FIELD_NUMBER: builtins.int
+    REPORTING_FIELD_NUMBER: builtins.int
+    FAILED_FIELD_NUMBER: builtins.int
+    rank: builtins.int
+    """The rank."""
+    seconds: builtins.float
+    """Since it broke off, seconds."""
+    reporting: builtins.int
+    """Other ranks that are still reporting."""
+    failed: builtins.int
+    """Other ranks that failed."""
+    def __init__(
+        self,
+        *,
+        rank: builtins.int = ...,
+        seconds: builtins.float = ...,
+        reporting: builtins.int = ...,
+        failed: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["failed", b"failed", "rank", b"rank", "reporting", b"reporting", "seconds", b"seconds"]) -> None: ...
+
+global___RankLost = RankLost
+
+@typing_extensions.final
+class RankReturned(google.protobuf.message.Message):
+    """Written by the service, never by a client: a rank that was taken for lost is back."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___RankReturned = RankReturned
+
+@typing_extensions.final
+class AttemptBegan(google.protobuf.message.Message):
+    """Written by the service, never by a client: the first step of an attempt beside the last one of the attempt before."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PREVIOUS_FIELD_NUMBER: builtins.int
+    LAST_STEP_FIELD_NUMBER: builtins.int
+    previous: builtins.int
+    """The attempt before."""
+    last_step: builtins.int
+    """Its last step."""
+    def __init__(
+        self,
+        *,
+        previous: builtins.int = ...,
+        last_step: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["last_step", b"last_step", "previous", b"previous"]) -> None: ...
+
+global___AttemptBegan = AttemptBegan
+
+@typing_extensions.final
+class AttemptReplaced(google.protobuf.message.Message):
+    """Written by the service, never by a client: another attempt of the training began, and nothing more is expected of
+    this one.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: builtins.int
+    attempt: builtins.int
+    """The later attempt."""
+    def __init__(
+        self,
+        *,
+        attempt: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["attempt", b"attempt"]) -> None: ...
+
+global___AttemptReplaced = AttemptReplaced
 
 @typing_extensions.final
 class FinishRun(google.protobuf.message.Message):
