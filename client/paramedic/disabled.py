@@ -34,6 +34,11 @@ class DisabledRun(Run):
         """Never."""
         return False
 
+    @property
+    def last_step(self) -> int | None:
+        """None was logged."""
+        return None
+
     def start(self) -> None:
         """Does nothing."""
 

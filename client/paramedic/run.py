@@ -148,6 +148,11 @@ class Run:
         return self._findings.should_stop
 
     @property
+    def last_step(self) -> int | None:
+        """The highest step that was logged; None before the first."""
+        return self._buffer.last_step
+
+    @property
     def recording(self) -> bool:
         """Whether what is logged is kept: the run has not ended, and this is no forked child."""
         return self._open

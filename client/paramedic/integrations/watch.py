@@ -36,18 +36,19 @@ class Watch(ABC):
 
         Args:
             run: Where to report. It asks for the last steps when it ends.
-            step: The last step before the loop: 0, or where a checkpoint left off.
+            step: The last step before the loop: 0, or where a checkpoint left off. Steps of a run never decrease: a
+                second loop goes on where the first one ended.
             every: Steps between two fetches. Slow steps are fetched once a second.
         """
         self.off = False
         self._run = run
-        self._step = step
+        self._step = max(step, run.last_step or 0)
         self._every = every
         self._times: list[float] = []
         self._fetched_at = time.time()
         self._epoch = 0
         run.before_end(self.flush)
-        run.event(TrainingBegan(), step or None)
+        run.event(TrainingBegan(), self._step or None)
 
     @property
     def step(self) -> int:
