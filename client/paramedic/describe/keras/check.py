@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from paramedic.describe.data import data_profile
+from paramedic.describe.keras.environment import environment
 from paramedic.describe.keras.losses import loss_configs
 from paramedic.describe.keras.model import model_config
 from paramedic.describe.keras.optimizers import optimizer_config, optimizers_of
-from paramedic.describe.keras.training import FitArguments, environment, training_config
+from paramedic.describe.keras.training import FitArguments, training_config
 from paramedic.v1.description_pb2 import DataProfile, RunDescription
 
 _BATCHES = 8
@@ -63,7 +63,7 @@ def _data(x: Any, y: Any) -> tuple[DataProfile | None, int | None, int | None]:
     """Returns the profile of the data, and of data sets the samples a batch and the batches, as far as is known."""
     if x is None or inspect.isgenerator(x):
         return None, None, None
-    if isinstance(x, tf.data.Dataset):
+    if hasattr(x, "as_numpy_iterator"):  # a tf.data.Dataset, whatever Keras runs on
         batches = list(x.take(_BATCHES).as_numpy_iterator())
         count = int(x.cardinality().numpy())
         return *_profile_of_batches(batches), count if count > 0 else None

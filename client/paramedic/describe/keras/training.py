@@ -1,4 +1,4 @@
-"""The arguments of a Keras fit, its data, and where it runs."""
+"""The arguments of a Keras fit, and its data."""
 
 import inspect
 from collections.abc import Sequence
@@ -7,10 +7,8 @@ from types import FrameType
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from paramedic.description import initial_description
-from paramedic.v1.description_pb2 import ArrayProfile, Environment, TrainingConfig
+from paramedic.v1.description_pb2 import ArrayProfile, TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +104,11 @@ def array_profiles(structure: Any) -> list[ArrayProfile]:
     for path, tensor in keras.tree.flatten_with_path(structure):
         if tensor is None:
             continue
-        rank = tensor.shape.rank
-        shape = [] if rank is None else [-1, *(-1 if size is None else size for size in tensor.shape[1:])]
-        profiles.append(ArrayProfile(name="/".join(map(str, path)), shape=shape[: rank or 0], dtype=tensor.dtype.name))
+        rank = tensor.shape.rank if hasattr(tensor.shape, "rank") else len(tensor.shape)  # TensorFlow need not know it
+        shape = [-1, *(-1 if size is None else size for size in tensor.shape[1:])] if rank else []
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        profiles.append(ArrayProfile(name="/".join(map(str, path)), shape=shape, dtype=dtype))
     return profiles
-
-
-def environment() -> Environment:
-    """Describes this process, Keras and the accelerators that TensorFlow sees."""
-    known = initial_description(None).environment
-    known.framework = "keras"
-    known.framework_version = f"{keras.__version__} (tensorflow {tf.__version__})"
-    known.devices.extend(device.name for device in tf.config.list_physical_devices() if device.device_type != "CPU")
-    return known
 
 
 def _unpacked(data: Any) -> Any:

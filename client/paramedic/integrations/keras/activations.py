@@ -3,9 +3,10 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from paramedic.describe.keras import named_layers
+from paramedic.integrations.keras.measured import rank
 
 MAX_LAYERS = 64
 
@@ -21,6 +22,7 @@ _BOUNDS = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
 }
+_SPARSE = ("RaggedTensor", "SparseTensor", "BCOO", "BCSR")
 # Layers that have neither an activation nor a kernel, and shape what the layers after them see.
 _KINDS = (
     keras.layers.RNN,
@@ -56,14 +58,10 @@ def activation_of(output: Any) -> Any:
     """Returns the activations among what a layer puts out, states left aside; None when they are no numbers."""
     while isinstance(output, list | tuple) and output:
         output = output[0]
-    if (
-        not tf.is_tensor(output)
-        or not hasattr(output, "dtype")
-        or isinstance(output, tf.RaggedTensor | tf.SparseTensor)
-    ):
+    if not ops.is_tensor(output) or type(output).__name__ in _SPARSE:
         return None
-    known = output.shape.rank is not None and output.shape.rank >= 2
-    return output if known and output.dtype.is_floating else None
+    floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(output.dtype))
+    return output if floating and (rank(output) or 0) >= 2 else None
 
 
 def statistics(layer: Any, activation: Any) -> Any:
@@ -76,29 +74,30 @@ def statistics(layer: Any, activation: Any) -> Any:
     Returns:
         float32 [5], in the order of `SIGNALS`.
     """
-    values = tf.cast(activation, tf.float32)
-    mean = tf.reduce_mean(values)
-    deviation = tf.sqrt(tf.reduce_mean(tf.square(values - mean)))
-    over_samples = tf.reduce_mean(values, axis=0)
-    sample_deviation = tf.reduce_mean(tf.sqrt(tf.reduce_mean(tf.square(values - over_samples), axis=0)))
-    return tf.stack([mean, deviation, _dead_share(layer, values), _saturated_share(layer, values), sample_deviation])
+    values = ops.cast(activation, "float32")
+    mean = ops.mean(values)
+    deviation = ops.sqrt(ops.mean(ops.square(values - mean)))
+    over_samples = ops.mean(values, axis=0)
+    sample_deviation = ops.mean(ops.sqrt(ops.mean(ops.square(values - over_samples), axis=0)))
+    return ops.stack([mean, deviation, _dead_share(layer, values), _saturated_share(layer, values), sample_deviation])
 
 
 def _dead_share(layer: Any, values: Any) -> Any:
     # The 95th percentile is below a bound where 95% of the values are: counting is cheaper than sorting.
-    unit_axis = 1 if getattr(layer, "data_format", None) == "channels_first" else values.shape.rank - 1
-    others = [axis for axis in range(values.shape.rank) if axis != unit_axis]
-    small = tf.reduce_mean(tf.cast(tf.abs(values) < _DEAD, tf.float32), axis=others)
-    return tf.reduce_mean(tf.cast(small >= _DEAD_SAMPLES, tf.float32))
+    dimensions = len(values.shape)
+    unit_axis = 1 if getattr(layer, "data_format", None) == "channels_first" else dimensions - 1
+    others = tuple(axis for axis in range(dimensions) if axis != unit_axis)
+    small = ops.mean(ops.cast(ops.abs(values) < _DEAD, "float32"), axis=others)
+    return ops.mean(ops.cast(small >= _DEAD_SAMPLES, "float32"))
 
 
 def _saturated_share(layer: Any, values: Any) -> Any:
     bounds = _bounds(layer)
     if bounds is None:
-        return tf.constant(float("nan"))
+        return ops.convert_to_tensor(float("nan"), "float32")
     lowest, highest = bounds
-    near = (values <= lowest + _MARGIN) | (values >= highest - _MARGIN)
-    return tf.reduce_mean(tf.cast(near, tf.float32))
+    near = ops.logical_or(values <= lowest + _MARGIN, values >= highest - _MARGIN)
+    return ops.mean(ops.cast(near, "float32"))
 
 
 def _bounds(layer: Any) -> tuple[float, float] | None:

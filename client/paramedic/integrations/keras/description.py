@@ -10,7 +10,7 @@ import keras
 
 from paramedic.describe import keras as describe
 from paramedic.describe.data import data_profile
-from paramedic.integrations.keras.backend.tensorflow.recorder import Traced
+from paramedic.integrations.keras.traced import Traced
 from paramedic.v1.description_pb2 import DataProfile, RunDescription, TrainingConfig
 
 _LOG = logging.getLogger("paramedic")

@@ -11,17 +11,16 @@ from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import paramedic
 from paramedic.describe.keras import optimizers_of
 from paramedic.findings import SEVERITIES
 from paramedic.integrations.guarded import guarded
-from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
-from paramedic.integrations.keras.backend.tensorflow.recorder import Recorder, Traced
+from paramedic.integrations.keras.backend import Recorder, backend
 from paramedic.integrations.keras.description import FitDescription
 from paramedic.integrations.keras.probe_batch import probe_batch
 from paramedic.integrations.keras.probes import Probes
+from paramedic.integrations.keras.traced import Traced
 from paramedic.integrations.recorded import Probed, report
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.v1.description_pb2 import RunDescription
@@ -32,8 +31,6 @@ _LOG = logging.getLogger("paramedic")
 
 # Slow steps are fetched before there are many of them, so that a finding comes while it still matters. Seconds.
 _MAX_DELAY = 1.0
-# How a train function says that an epoch is over.
-_DATA_ENDED = (StopIteration, tf.errors.OutOfRangeError)
 # The last step that any Monitor reported to a run: steps of a run never decrease, and every fit may have a new Monitor.
 _last_steps: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
 
@@ -122,7 +119,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             self._fetch()
             self._leave(FitAbandonedError("an exception outside of the train step ended the fit before this one"))
         model = self.model
-        replicas = model.distribute_strategy.num_replicas_in_sync
+        replicas = backend.replicas(model)
         if replicas > 1:
             _LOG.warning("a fit over %d replicas is not monitored: its norms cannot be read in one place", replicas)
             return
@@ -168,9 +165,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def _install(self, model: Any) -> None:
         if self._recorder is None or not self._recorder.serves(model):
             capacity = self._every + model.steps_per_execution - 1
-            first_batch = FirstBatch(bool(model.jit_compile)) if self._probing and not self._samples_known() else None
+            keeps_batch = self._probing and not self._samples_known()
             self._probes = None
-            self._recorder = Recorder(model, capacity, self._on_traced, self.switch_off, first_batch)
+            self._recorder = backend.Recorder(model, capacity, self._on_traced, self.switch_off, keeps_batch)
         elif self._recorder.traced is not None:
             self._on_traced(self._recorder.traced)
         model.train_function = self._stand_in = functools.partial(self._train, self._recorder)
@@ -180,21 +177,21 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if recorder is not None and recorder.model.train_function is self._stand_in:
             recorder.model.train_function = recorder.plain
 
-    def _train(self, recorder: Recorder, iterator: Any) -> Any:
+    def _train(self, recorder: Recorder, *arguments: Any) -> Any:
         """Stands in for a model's train function during a fit; what it returns and raises is that one's."""
         if not self._fitting or not self._armed or recorder is not self._recorder:
             # A fit that was left by an exception elsewhere never took this away; what runs now is not for it to see.
-            return recorder.plain(iterator)
+            return recorder.plain(*arguments)
         self._armed = False
         try:
-            logs = recorder.run(iterator)
+            returned = recorder.run(*arguments)
             self._step_ended(recorder)
-        except _DATA_ENDED:
+        except backend.DATA_ENDED:
             raise
         except BaseException as error:
             self._training_failed(error)
             raise
-        return logs
+        return returned
 
     @guarded
     def _step_ended(self, recorder: Recorder) -> None:
@@ -268,14 +265,16 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         assert recorder is not None
         assert description is not None
         try:
-            if not probes.ready and recorder.first_batch is not None:
-                samples = recorder.first_batch.read()
+            if not probes.ready:
+                probes.use(self._samples())
+            if not probes.ready:
+                samples = recorder.first_batch()
                 if samples is not None:
                     x, y, weights = keras.utils.unpack_x_y_sample_weight(samples)
                     self._reporting.describe(description.when_seen(x, y))
                     probes.use(probe_batch(x, y, weights, None))
             if probes.ready:
-                return probes.run(self._step)
+                return probes.run(self._step, recorder.probed)
             _LOG.debug("there are no samples to probe the model with")
         except Exception:
             _LOG.debug("the model cannot be probed", exc_info=True)
@@ -293,7 +292,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if self._probing and self._recorder is not None:
             if self._probes is None:
                 self._probes = Probes(self._recorder.model, traced.variables, self._on_layers)
-            self._probes.begin(self._samples())
+            self._probes.begin()
 
     def _samples(self) -> Any:
         """Samples to probe with; None when they cannot be had from the arguments of the fit."""
@@ -301,10 +300,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         arguments = self._description.arguments
         given = arguments.arrays or arguments.first_batch
         try:
-            with tf.init_scope():
-                if given is not None:
-                    x, y, weights = given
-                    return probe_batch(x, y, weights, arguments.batch_size)
+            if given is not None:
+                x, y, weights = given
+                return probe_batch(x, y, weights, arguments.batch_size)
         except Exception:
             _LOG.debug("the model cannot be probed with these inputs", exc_info=True)
         return None

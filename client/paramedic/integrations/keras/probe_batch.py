@@ -4,7 +4,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
+
+PARTS = 4
+"""Parts that the samples are divided into to see how much gradients differ."""
 
 MAX_SAMPLES = 32
 _LEAST_SAMPLES = 8
@@ -24,7 +27,7 @@ def probe_batch(x: Any, y: Any, weights: Any, batch_size: int | None) -> Any:
         (inputs, targets, weights) as tensors of at most 32 samples; None where there are fewer than two.
     """
     leaves = [leaf for leaf in keras.tree.flatten((x, y, weights)) if leaf is not None]
-    count = min(len(leaf) if not tf.is_tensor(leaf) else int(leaf.shape[0]) for leaf in leaves)
+    count = min(int(leaf.shape[0]) if ops.is_tensor(leaf) else len(leaf) for leaf in leaves)
     wanted = min(MAX_SAMPLES, max(_LEAST_SAMPLES, batch_size or MAX_SAMPLES))
     if count < 2:
         return None
@@ -33,10 +36,11 @@ def probe_batch(x: Any, y: Any, weights: Any, batch_size: int | None) -> Any:
 
 
 def _take(leaf: Any, chosen: Any) -> Any:
-    if tf.is_tensor(leaf):
-        taken = tf.gather(leaf, chosen)
+    if ops.is_tensor(leaf):
+        taken = ops.take(leaf, chosen, axis=0)
     else:
         rows = leaf.iloc[chosen] if hasattr(leaf, "iloc") else leaf[chosen]
-        taken = tf.convert_to_tensor(np.asarray(rows))
+        taken = ops.convert_to_tensor(np.asarray(rows))
     # As Keras does with arrays that it is given.
-    return tf.cast(taken, keras.config.floatx()) if taken.dtype.is_floating else taken
+    floating = keras.backend.is_float_dtype(keras.backend.standardize_dtype(taken.dtype))
+    return ops.cast(taken, keras.config.floatx()) if floating else taken

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from paramedic.integrations.keras.activations import SIGNALS
-from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
-from paramedic.integrations.keras.backend.tensorflow.probe_model import PARTS, ProbedModel
+from paramedic.integrations.keras.backend import backend
+from paramedic.integrations.keras.probe_batch import PARTS
 from paramedic.integrations.recorded import Probed
 from paramedic.integrations.schedule import Schedule
 from paramedic.integrations.time_steps import reported
@@ -37,39 +37,38 @@ class Probes:
             on_layers: Told the names of the layers that are probed, before the first measurement of a fit.
         """
         self._model = model
-        self._probed = ProbedModel(model, variables)
+        self._probed = backend.ProbedModel(model, variables)
         self._on_layers = on_layers
         self._batch: Any = None
+        self._argument: Any = None
         self._announced = False
+        self._ready = False
         self._functions: dict[str, Any] = {}
         self._hopeless: set[str] = set()
         self._passes = Schedule((1, 5, 20, 50), 100, SHARE, ALLOWANCE)
         self._noise = Schedule((100,), 500, SHARE, ALLOWANCE)
 
-    def begin(self, batch: Any) -> None:
-        """A fit begins.
-
-        Args:
-            batch: Inputs, targets and weights of the samples, as tensors; None while there are none.
-        """
+    def begin(self) -> None:
+        """A fit begins, with samples of its own."""
         self._announced = False
+        self._ready = False
         self._passes.begin()
         self._noise.begin()
-        self.use(batch)
 
     @property
     def ready(self) -> bool:
         """Whether there are samples to probe with."""
-        return self._batch is not None
+        return self._ready
 
     def use(self, batch: Any) -> None:
-        """Takes the samples to probe with; None keeps those there are."""
+        """Takes the samples to probe with: inputs, targets and weights, as tensors; None where there are none."""
         if batch is None:
             return
         if self._batch is not None and _specification(batch) != _specification(self._batch):
             self._functions.clear()
             self._hopeless.clear()
         self._batch = batch
+        self._ready = True
 
     def end(self) -> None:
         """The fit ended."""
@@ -80,10 +79,16 @@ class Probes:
         """Whether there is something to measure after a step."""
         return self._passes.due(step) or self._noise.due(step)
 
-    def run(self, step: int) -> Probed | None:
-        """Measures what is due after a step; None when that is nothing."""
-        if self._batch is None or not self.due(step):
+    def run(self, step: int, argument_of: Callable[[Any], Any]) -> Probed | None:
+        """Measures what is due after a step; None when that is nothing.
+
+        Args:
+            step: The step.
+            argument_of: Makes of the samples what the probes take.
+        """
+        if not self._ready or not self.due(step):
             return None
+        self._argument = argument_of(self._batch)
         began = time.perf_counter()
         probed = Probed()
         if self._passes.due(step):
@@ -91,6 +96,7 @@ class Probes:
         if self._noise.due(step):
             self._timed(self._noise, step, lambda: self._measure_noise(probed))
         probed.scalars["probe_seconds"] = time.perf_counter() - began
+        self._argument = None
         return probed
 
     def _timed(self, schedule: Schedule, step: int, measure: Callable[[], bool]) -> None:
@@ -145,9 +151,9 @@ class Probes:
         compiled = name not in self._functions
         try:
             if compiled:
-                self._functions[name] = harmless(self._model, function, self._batch)
-            measured = self._functions[name](self._batch)
-            return compiled, keras.tree.map_structure(lambda tensor: tensor.numpy(), measured)
+                self._functions[name] = backend.harmless(self._model, function, self._argument)
+            measured = self._functions[name](self._argument)
+            return compiled, keras.tree.map_structure(ops.convert_to_numpy, measured)
         except Exception:
             self._hopeless.add(name)
             _LOG.debug("the model cannot be probed for %s", name, exc_info=True)
@@ -155,5 +161,5 @@ class Probes:
 
 
 def _specification(batch: Any) -> Any:
-    flat = [leaf for leaf in keras.tree.flatten(batch) if tf.is_tensor(leaf)]
-    return [(leaf.shape.as_list(), leaf.dtype) for leaf in flat]
+    flat = [leaf for leaf in keras.tree.flatten(batch) if ops.is_tensor(leaf)]
+    return [(tuple(leaf.shape), leaf.dtype) for leaf in flat]

@@ -15,7 +15,8 @@ import numpy as np
 
 from paramedic.integrations.keras.activations import SIGNALS
 from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
-from paramedic.integrations.keras.backend.tensorflow.probe_model import PARTS, ProbedModel
+from paramedic.integrations.keras.backend.tensorflow.probe_model import ProbedModel
+from paramedic.integrations.keras.probe_batch import PARTS
 from paramedic.integrations.time_steps import reported
 from paramedic_service.reproduction.worker.models import Template
 from paramedic_service.reproduction.worker.program import State

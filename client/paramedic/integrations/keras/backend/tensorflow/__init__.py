@@ -1,1 +1,18 @@
 """Keras on TensorFlow: the train step and the probes are graphs."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from paramedic.integrations.keras.backend.tensorflow.harmless import harmless
+from paramedic.integrations.keras.backend.tensorflow.probe_model import ProbedModel
+from paramedic.integrations.keras.backend.tensorflow.recorder import Recorder
+
+__all__ = ["DATA_ENDED", "ProbedModel", "Recorder", "harmless", "replicas"]
+
+DATA_ENDED = (StopIteration, tf.errors.OutOfRangeError)
+
+
+def replicas(model: Any) -> int:
+    """Returns over how many replicas a model is trained."""
+    return int(model.distribute_strategy.num_replicas_in_sync)

@@ -6,7 +6,7 @@ a probe that has any of it is never run.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry  # says which operations have effects; there is no public way
@@ -36,27 +36,27 @@ _READING = frozenset(
 )
 
 
-def harmless(model: Any, function: Callable[..., Any], arguments: Any) -> Any:
+def harmless(model: Any, function: Callable[..., Any], argument: Any) -> Callable[..., Any]:
     """Compiles a function of a model.
 
     Args:
         model: A keras.Model, built.
         function: Traced once, with the model's variables shielded.
-        arguments: One argument of nested arrays, which the compiled function takes again with other numbers.
+        argument: Nested arrays, which the compiled function takes again with other numbers.
 
     Returns:
-        A concrete function of one argument like `arguments`.
+        A concrete function of one argument like that.
 
     Raises:
         HarmfulError: Running it would change something.
         Exception: Whatever tracing it raises; the model is as it was.
     """
     with shielded(model):
-        concrete = tf.function(function, autograph=False).get_concrete_function(arguments)
+        concrete = tf.function(function, autograph=False).get_concrete_function(argument)
     graph = concrete.graph.as_graph_def()
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
     for operation in {node.op for node in nodes} - _READING:
         definition = op_def_registry.get(operation)
         if definition is not None and definition.is_stateful and operation != "Placeholder":
             raise HarmfulError(f"the model has operations with effects: {operation}")
-    return concrete
+    return cast(Callable[..., Any], concrete)

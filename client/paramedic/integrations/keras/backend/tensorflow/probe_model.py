@@ -11,12 +11,10 @@ from paramedic.integrations.keras.backend.tensorflow.through_time import (
     Perturbation,
     path_norms,
     perturbed_loop,
-    recurrent_layers,
 )
 from paramedic.integrations.keras.harmless import replaced
-
-PARTS = 4
-"""Parts that the samples are divided into to see how much gradients differ."""
+from paramedic.integrations.keras.probe_batch import PARTS
+from paramedic.integrations.keras.through_time import recurrent_layers
 
 
 class ProbedModel:

@@ -1,51 +1,17 @@
 """A model's train function that records every step into a ring on the device."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-from paramedic.describe.keras import array_profiles, optimizers_of, tensor_table
+from paramedic.describe.keras import optimizers_of
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
-from paramedic.integrations.keras.backend.tensorflow.taps import Measured, Taps
-from paramedic.integrations.recorded import Given, Recorded
-from paramedic.v1.description_pb2 import DataProfile, Tensor
-
-LOSS = "loss"
-LEARNING_RATE = "learning_rate"
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """What is known of a train step once it was traced for the first time.
-
-    Attributes:
-        scalars: Names of the scalar signals, in the order of the columns.
-        scales: Optimizers that scale the loss; their scales are the columns that follow.
-        variables: Variables that optimizers update, in forward order; three columns each follow, signal by signal.
-        table: The same variables, described.
-        scale_of: For each variable, the position of its optimizer in scales; -1 for one that does not scale.
-        data: Inputs and targets of the step.
-        weighted: Whether the step was given weights of samples, which is also what Keras makes of weights of classes.
-    """
-
-    scalars: tuple[str, ...]
-    scales: tuple[str, ...]
-    variables: tuple[Any, ...]
-    table: tuple[Tensor, ...]
-    scale_of: npt.NDArray[np.int64]
-    data: DataProfile
-    weighted: bool
-
-    @property
-    def metrics(self) -> list[str]:
-        """Names of what is reported beside the loss and the learning rates."""
-        return [name for name in self.scalars if name != LOSS and not name.startswith(LEARNING_RATE)]
+from paramedic.integrations.keras.backend.tensorflow.taps import Taps
+from paramedic.integrations.keras.measured import Measured, scalars
+from paramedic.integrations.keras.traced import Traced, columns, recorded, traced_step
+from paramedic.integrations.recorded import Recorded
 
 
 class Recorder:
@@ -62,7 +28,7 @@ class Recorder:
         capacity: int,
         on_traced: Callable[[Traced], None],
         on_problem: Callable[[Exception], None],
-        first_batch: FirstBatch | None = None,
+        keeps_batch: bool,
     ) -> None:
         """Builds the function; it is traced when it is first called.
 
@@ -71,10 +37,9 @@ class Recorder:
             capacity: Steps that can be recorded between two fetches.
             on_traced: Told once what the steps consist of, before the first of them runs.
             on_problem: Told of what goes wrong in here, which the training never sees.
-            first_batch: Keeps the first batch; None where nobody needs it.
+            keeps_batch: Whether to keep samples of the first batch.
         """
         self.model = model
-        self.first_batch = first_batch
         self.plain = model.train_function
         self.traced: Traced | None = None
         self._capacity = capacity
@@ -84,6 +49,7 @@ class Recorder:
         self._taps = Taps(self._optimizers, on_problem)
         self._train_step = model.train_step
         self._ring: Ring | None = None
+        self._first_batch = FirstBatch(bool(model.jit_compile)) if keeps_batch else None
         self._function = self._make_function()
 
     def serves(self, model: Any) -> bool:
@@ -94,6 +60,10 @@ class Recorder:
         """Runs what the model's own train function would, and records it."""
         return self._function(iterator)
 
+    def first_batch(self) -> Any:
+        """Returns samples of the first batch as the step was given them, numpy; None when there are none."""
+        return None if self._first_batch is None else self._first_batch.read()
+
     def fetch(self) -> Recorded | None:
         """Returns the steps since the last fetch; None when there were none."""
         if self._ring is None or self.traced is None:
@@ -101,7 +71,11 @@ class Recorder:
         rows = self._ring.fetch()
         if not len(rows):
             return None
-        return _recorded(self.traced, rows)
+        return recorded(self.traced, rows)
+
+    def probed(self, batch: Any) -> Any:
+        """Returns what a probe of the model takes: a batch, for its graph reads the variables themselves."""
+        return batch
 
     def _make_function(self) -> Any:
         # Keras builds the function around model.train_step, and reads that attribute when it does.
@@ -127,73 +101,19 @@ class Recorder:
             self._taps.remove()
         try:
             self._record(self._taps.measured, logs if isinstance(logs, Mapping) else {}, data)
-            if self.first_batch is not None:
-                self.first_batch.record(data)
+            if self._first_batch is not None:
+                self._first_batch.record(data)
         except Exception as problem:
             self._on_problem(problem)
         return logs
 
     def _record(self, measured: Measured, logs: Mapping[str, Any], data: Any) -> None:
-        scalars = _scalars(measured, logs)
+        found = scalars(measured, logs)
         if self.traced is None:
-            self.traced = self._describe(measured, tuple(scalars), data)
-            width = len(scalars) + len(self.traced.scales) + 3 * len(self.traced.variables)
+            self.traced = traced_step(self.model, measured, tuple(found), data)
+            width = len(found) + len(self.traced.scales) + 3 * len(self.traced.variables)
             self._ring = Ring(self._capacity, width)
             self._on_traced(self.traced)
         assert self._ring is not None
-        columns = [scalars.get(name, np.nan) for name in self.traced.scalars]
-        columns += [measured.loss_scales.get(name, np.nan) for name in self.traced.scales]
-        tensors = [measured.tensors.get(id(variable)) for variable in self.traced.variables]
-        for part in ("gradient", "weight", "update"):
-            columns += [np.nan if tensor is None else getattr(tensor, part) for tensor in tensors]
-        self._ring.write(tf.stack([tf.cast(value, tf.float32) for value in columns]))
-
-    def _describe(self, measured: Measured, scalars: tuple[str, ...], data: Any) -> Traced:
-        updated = [tensor.variable for tensor in measured.tensors.values()]
-        variables, table = tensor_table(self.model, updated)
-        scales = tuple(measured.loss_scales)
-        optimizers = [measured.tensors[id(variable)].optimizer for variable in variables]
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return Traced(
-            scalars=scalars,
-            scales=scales,
-            variables=tuple(variables),
-            table=tuple(table),
-            scale_of=np.array([scales.index(name) if name in scales else -1 for name in optimizers], np.int64),
-            data=DataProfile(inputs=array_profiles(x), targets=array_profiles(y)),
-            weighted=weights is not None,
-        )
-
-
-def _scalars(measured: Measured, logs: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the scalar signals of a step by name: the batch's own loss, learning rates, and what Keras reports."""
-    loss = logs.get(LOSS) if measured.loss is None else measured.loss
-    scalars = {} if loss is None else {LOSS: loss}
-    for position, (optimizer, rate) in enumerate(measured.learning_rates.items()):
-        scalars[f"{LEARNING_RATE}/{optimizer}" if position else LEARNING_RATE] = rate
-    for name, value in logs.items():
-        scalars.setdefault(name, value)
-    return {name: value for name, value in scalars.items() if _is_number(value)}
-
-
-def _is_number(value: Any) -> bool:
-    if not tf.is_tensor(value):
-        return isinstance(value, int | float | np.number)
-    return bool(value.shape.rank == 0 and (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool))
-
-
-def _recorded(traced: Traced, rows: npt.NDArray[np.float32]) -> Recorded:
-    scalars, scales = len(traced.scalars), len(traced.scales)
-    values = rows.astype(np.float64)
-    # A last column of ones serves the optimizers that do not scale: they are at position -1.
-    scale = np.column_stack([values[:, scalars : scalars + scales], np.ones(len(rows))])[:, traced.scale_of]
-    with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
-        gradient, weight, update = np.split(np.sqrt(2 * values[:, scalars + scales :]), 3, axis=1)
-        gradient = (gradient / scale).astype(np.float32)
-    blocks: Given = {}
-    if gradient.size:
-        blocks["gradient_norm"] = (gradient, None)
-        blocks["weight_norm"] = (weight.astype(np.float32), None)
-        blocks["update_norm"] = (update.astype(np.float32), None)
-    columns: Given = {name: (values[:, column].copy(), None) for column, name in enumerate(traced.scalars)}
-    return Recorded(len(rows), columns, blocks)
+        row = columns(self.traced, measured, found)
+        self._ring.write(tf.stack([tf.cast(value, tf.float32) for value in row]))
