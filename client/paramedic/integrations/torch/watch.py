@@ -28,7 +28,9 @@ import torch
 from torch.autograd import Variable
 
 from paramedic.integrations.guarded import guarded
-from paramedic.integrations.torch.norms import SAMPLED, Norms
+from paramedic.integrations.recorded import Probed, Recorded
+from paramedic.integrations.torch.norms import SAMPLED, Norms, placed
+from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
