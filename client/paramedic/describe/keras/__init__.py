@@ -3,7 +3,7 @@
 from paramedic.describe.keras.check import describe_training
 from paramedic.describe.keras.environment import environment
 from paramedic.describe.keras.layers import named_layers
-from paramedic.describe.keras.losses import loss_configs
+from paramedic.describe.keras.losses import loss_config, loss_configs
 from paramedic.describe.keras.model import model_config
 from paramedic.describe.keras.optimizers import optimizer_config, optimizers_of
 from paramedic.describe.keras.tensors import tensor_table
@@ -15,6 +15,7 @@ __all__ = [
     "describe_training",
     "environment",
     "fit_arguments",
+    "loss_config",
     "loss_configs",
     "model_config",
     "named_layers",

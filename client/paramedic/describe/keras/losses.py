@@ -22,15 +22,22 @@ def loss_configs(model: Any) -> list[LossConfig]:
     weights = getattr(getattr(model, "_compile_loss", None), "_user_loss_weights", None)
     if isinstance(loss, Mapping):
         names = list(loss)
-        return [_loss_config(name, loss[name], _weight(weights, name, names)) for name in names if loss[name]]
+        return [loss_config(loss[name], name, _weight(weights, name, names)) for name in names if loss[name]]
     if isinstance(loss, list | tuple):
         names = list(getattr(model, "output_names", None) or map(str, range(len(loss))))
         pairs = zip(names, loss, strict=False)
-        return [_loss_config(name, each, _weight(weights, name, names)) for name, each in pairs if each]
-    return [_loss_config("", loss, _weight(weights, "", [""]))]
+        return [loss_config(each, name, _weight(weights, name, names)) for name, each in pairs if each]
+    return [loss_config(loss, "", _weight(weights, "", [""]))]
 
 
-def _loss_config(output: str, loss: Any, weight: float | None) -> LossConfig:
+def loss_config(loss: Any, output: str = "", weight: float | None = None) -> LossConfig:
+    """Describes one loss.
+
+    Args:
+        loss: What `compile` takes as the loss of one output: a keras.losses.Loss, a function, or a name.
+        output: Output that it belongs to; empty for the only one.
+        weight: In the total; None for 1.
+    """
     try:
         loss = keras.losses.get(loss)
     except ValueError:  # a name that compile will refuse, or has resolved in a way of its own

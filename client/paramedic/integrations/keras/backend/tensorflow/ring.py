@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable  # of one device; see Ring.__init__
 
 
 class Ring:
@@ -22,8 +23,9 @@ class Ring:
             width: Numbers a row.
         """
         with tf.init_scope():  # it is made while the first step is traced, and outlives the trace
-            self._rows = tf.Variable(tf.zeros([capacity, width], tf.float32), trainable=False)
-            self._count = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+            # In the scope of a tf.distribute.Strategy a tf.Variable would have a copy for every replica.
+            self._rows = ResourceVariable(tf.zeros([capacity, width], tf.float32), trainable=False)
+            self._count = ResourceVariable(tf.zeros([], tf.int64), trainable=False)
             self._none = tf.zeros([], tf.int64)
         self._capacity = capacity
 

@@ -94,35 +94,35 @@ class Taps:
             trainable_variables = optimizer._trainable_variables
         # Both are read now, before the update moves what they depend on.
         self.measured.learning_rates[name] = tf.convert_to_tensor(optimizer.learning_rate)
-        scale = _loss_scale(optimizer)
+        scale = loss_scale(optimizer)
         if scale is not None:
             self.measured.loss_scales[name] = scale
         return [
-            (variable, _half_square(gradient), _read(variable))
+            (variable, half_square(gradient), read(variable))
             for gradient, variable in zip(grads, trainable_variables, strict=True)
             if not getattr(variable, "overwrite_with_gradient", False)  # its "gradient" is its next value
         ]
 
     def _after(self, name: str, before: list[tuple[Any, Any, Any]]) -> None:
         for variable, gradient, weight in before:
-            update = _read(variable) - weight
+            update = read(variable) - weight
             self.measured.tensors[id(variable)] = MeasuredTensor(
-                variable, name, gradient, _half_square(weight), _half_square(update)
+                variable, name, gradient, half_square(weight), half_square(update)
             )
 
 
-def _loss_scale(optimizer: Any) -> Any:
+def loss_scale(optimizer: Any) -> Any:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return _read(optimizer.dynamic_scale) if optimizer.built else optimizer.initial_scale
+        return read(optimizer.dynamic_scale) if optimizer.built else optimizer.initial_scale
     return optimizer.loss_scale_factor
 
 
-def _read(variable: Any) -> Any:
+def read(variable: Any) -> Any:
     resource = variable.value if isinstance(variable, keras.Variable) else variable
     return tf.raw_ops.ReadVariableOp(resource=resource.handle, dtype=resource.dtype)
 
 
-def _half_square(tensor: Any) -> Any:
+def half_square(tensor: Any) -> Any:
     """Half the squared L2 norm, float32: the one operation that reads a tensor once and leaves a number.
 
     A variable that the loss does not depend on has no gradient, which is to say zero. Slices of a gradient are summed
