@@ -14,6 +14,7 @@ from paramedic.settings import resolve_endpoint
 from paramedic.spool import Spool, spool_directories
 from paramedic.transport import Endpoint
 from paramedic.uplink import Arrival, Uplink
+from paramedic.v1.finding_pb2 import Finding
 from paramedic.v1.run_pb2 import RunIdentity
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 
@@ -37,6 +38,7 @@ class RunSync:
         already_stored: Entries that needed no sending: the service has them from an earlier delivery.
         lost: Rows that could not be read or were refused, by reason.
         error: Why the spool, or a part of it, is still there; None when everything is delivered.
+        findings: What the service found in it, the latest version of each.
     """
 
     directory: Path
@@ -46,6 +48,7 @@ class RunSync:
     already_stored: int = 0
     lost: tuple[tuple[str, int], ...] = ()
     error: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,12 @@ def _deliver(directory: Path, endpoint: Endpoint, on_progress: Callable[[RunSync
     outbox = Outbox(drops, directory, registration)
     outbox.adopt(spool)
     inbox: SimpleQueue[Arrival] = SimpleQueue()
-    uplink = Uplink(endpoint, registration, outbox, inbox, drops, lambda _: None, lambda _: None, lambda: None, run)
+    findings: dict[str, Finding] = {}
+
+    def found(finding: Finding) -> None:
+        findings[finding.rule] = finding
+
+    uplink = Uplink(endpoint, registration, outbox, inbox, drops, found, lambda _: None, lambda: None, run)
 
     def report(error: str | None) -> RunSync:
         corrupt = drops.totals().get("corrupt_spool", 0)
@@ -124,6 +132,7 @@ def _deliver(directory: Path, endpoint: Endpoint, on_progress: Callable[[RunSync
             max(0, entries - outbox.acknowledged - outbox.refused - corrupt) if outbox.empty else 0,
             tuple(sorted(drops.totals().items())),
             error,
+            tuple(findings.values()),
         )
 
     try:

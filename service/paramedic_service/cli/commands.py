@@ -4,6 +4,7 @@ from paramedic_service.cli import backtest as backtest
 from paramedic_service.cli import check as check
 from paramedic_service.cli import demo as demo
 from paramedic_service.cli import findings as findings
+from paramedic_service.cli import importing as importing
 from paramedic_service.cli import incidents as incidents
 from paramedic_service.cli import replay as replay
 from paramedic_service.cli import reproduce as reproduce

@@ -22,6 +22,11 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
 
 
+def note(message: str) -> None:
+    """Says something beside the outcome, in one line on standard error."""
+    sys.stderr.write(f"paramedic: {printable(message)}\n")
+
+
 def fail(message: str, code: int) -> NoReturn:
     """Ends the command with one line on standard error.
 
@@ -29,7 +34,7 @@ def fail(message: str, code: int) -> NoReturn:
         message: What happened, where, and what to do.
         code: Exit status.
     """
-    sys.stderr.write(f"paramedic: {printable(message)}\n")
+    note(message)
     raise typer.Exit(code)
 
 

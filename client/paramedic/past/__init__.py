@@ -1,0 +1,1 @@
+"""Past runs: what other loggers wrote down, as runs of Paramedic."""
