@@ -1,0 +1,1 @@
+"""What the callbacks of PyTorch's trainers have in common."""
