@@ -34,6 +34,7 @@ from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
+from paramedic.v1.description_pb2 import RunDescription
 
 _LOG = logging.getLogger("paramedic")
 
@@ -68,6 +69,7 @@ class TorchWatch(Watch):
         every: int = EVERY,
         probes: bool = True,
         scaler: Any = None,
+        known: RunDescription | None = None,
     ) -> None:
         """Puts hooks on the parameters and the optimizers.
 
@@ -80,6 +82,7 @@ class TorchWatch(Watch):
             every: Steps between two fetches. Slow steps are fetched once a second.
             probes: Whether to measure activations and the gradient's path through time every 100 steps or less often.
             scaler: The GradScaler of mixed precision.
+            known: What the caller knows of the training, such as its number of epochs; it adds to the description.
 
         Raises:
             TypeError: There is no optimizer, or it is of another kind.
@@ -89,6 +92,7 @@ class TorchWatch(Watch):
         self._model = model
         self._loss = loss
         self._scaler = scaler
+        self._known = known
         self._norms: Norms | None = None
         self._said = Said()
         self._described = False
@@ -193,18 +197,18 @@ class TorchWatch(Watch):
     # An update.
 
     @guarded
-    def _before_update(self, position: int, *_: Any) -> None:
+    def _before_update(self, position: int, _optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._run.recording:
             return
         if position in self._updated:
             self._close_if_complete(True)
         self._stepping = True
-        if not self._fresh[position]:
+        if not self._fresh[position] and not (args or kwargs.get("closure")):  # else the backward pass is to come
             # Nobody scales what the loop assigns by itself, but for an optimizer that takes the scale away by itself.
             self._measure_gradients(getattr(self._optimizers[position], "grad_scale", None))
-        if self._done % SAMPLED == 0 and self._norms is not None:
+        if self._done % SAMPLED == 0:
             with torch.no_grad():
-                self._norms.remember(position)
+                self._prepared().remember(position)
 
     @guarded
     def _after_update(self, position: int, *_: Any) -> None:
@@ -278,16 +282,20 @@ class TorchWatch(Watch):
         parameters = [parameter for parameters in places.values() for parameter in parameters]
         self._hooked = [p.register_post_accumulate_grad_hook(self._gradient_came) for p in parameters]
 
-    def _measure_gradients(self, scale: Any) -> None:
+    def _prepared(self) -> Norms:
         if self._norms is None:
             places = placed(self._optimizers)
             self._norms = Norms(places, self._every)
             self._hook_parameters(places)
             self._described = False
+        return self._norms
+
+    def _measure_gradients(self, scale: Any) -> None:
+        norms = self._prepared()
         with torch.no_grad():
-            self._norms.measure_gradients(scale)
+            norms.measure_gradients(scale)
         if self._attached and self._probes is not None:
-            self._probes.take_gradients(self._norms.parameters, scale)
+            self._probes.take_gradients(norms.parameters, scale)
         self._fresh = [True] * len(self._optimizers)
 
     def _describe(self) -> None:
@@ -300,6 +308,8 @@ class TorchWatch(Watch):
         description, ordered = describe(self._model, self._optimizers, parameters, self._observer, self._loss)
         if self._norms is not None:
             self._norms.arrange(ordered)
+        if self._known is not None:
+            description.MergeFrom(self._known)
         self._run.describe(description)
 
     def _layers_known(self, names: list[str]) -> None:
