@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from paramedic.describe.keras import named_layers
-from paramedic.integrations.keras.measured import rank
+from paramedic.integrations.keras.scalars import rank
 
 MAX_LAYERS = 64
 

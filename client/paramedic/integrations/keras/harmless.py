@@ -16,15 +16,19 @@ class HarmfulError(Exception):
 
 
 @contextlib.contextmanager
-def shielded(model: Any) -> Iterator[None]:
-    """Keeps a model as it is while its layers are called."""
+def shielded(model: Any, values: Mapping[int, Any]) -> Iterator[None]:
+    """Keeps a model as it is while its layers are called.
+
+    Args:
+        model: A keras.Model, built.
+        values: Of variables, by id: what they are meanwhile.
+    """
     flat = list(model._flatten_layers())
     kept = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in flat]
     mirrored = [(layer, layer.supports_jit) for layer in flat]
     try:
         with keras.StatelessScope(collect_losses=True) as scope:
-            # Regularisers take their variables from the scope; these are themselves, so that tapes still see them.
-            scope.state_mapping.update({id(variable): variable.value for variable in model.trainable_variables})
+            scope.state_mapping.update(values)
             yield
     finally:
         for layer, losses, identities in kept:

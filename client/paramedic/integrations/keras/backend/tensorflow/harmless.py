@@ -51,7 +51,8 @@ def harmless(model: Any, function: Callable[..., Any], argument: Any) -> Callabl
         HarmfulError: Running it would change something.
         Exception: Whatever tracing it raises; the model is as it was.
     """
-    with shielded(model):
+    # Regularisers take their variables from the scope; these are themselves, so that tapes still see them.
+    with shielded(model, {id(variable): variable.value for variable in model.trainable_variables}):
         concrete = tf.function(function, autograph=False).get_concrete_function(argument)
     graph = concrete.graph.as_graph_def()
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]

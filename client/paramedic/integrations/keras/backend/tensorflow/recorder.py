@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from paramedic.describe.keras import optimizers_of
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
-from paramedic.integrations.keras.backend.tensorflow.taps import Taps
-from paramedic.integrations.keras.measured import Measured, scalars
-from paramedic.integrations.keras.traced import Traced, columns, recorded, traced_step
+from paramedic.integrations.keras.backend.tensorflow.taps import Measured, Taps
+from paramedic.integrations.keras.scalars import scalars
+from paramedic.integrations.keras.traced import Traced, recorded, traced_step
 from paramedic.integrations.recorded import Recorded
 
 
@@ -68,9 +69,12 @@ class Recorder:
         """Returns the steps since the last fetch; None when there were none."""
         if self._ring is None or self.traced is None:
             return None
-        rows = self._ring.fetch()
+        rows = self._ring.fetch().astype(np.float64)
         if not len(rows):
             return None
+        norms = rows[:, len(self.traced.scalars) + len(self.traced.scales) :]
+        with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
+            norms[:] = np.sqrt(2 * norms)
         return recorded(self.traced, rows)
 
     def probed(self, batch: Any) -> Any:
@@ -108,12 +112,17 @@ class Recorder:
         return logs
 
     def _record(self, measured: Measured, logs: Mapping[str, Any], data: Any) -> None:
-        found = scalars(measured, logs)
+        found = scalars(measured.loss, measured.learning_rates, logs)
         if self.traced is None:
-            self.traced = traced_step(self.model, measured, tuple(found), data)
+            updated = [(tensor.variable, tensor.optimizer) for tensor in measured.tensors.values()]
+            self.traced = traced_step(self.model, updated, list(measured.loss_scales), list(found), data)
             width = len(found) + len(self.traced.scales) + 3 * len(self.traced.variables)
             self._ring = Ring(self._capacity, width)
             self._on_traced(self.traced)
         assert self._ring is not None
-        row = columns(self.traced, measured, found)
+        tensors = [measured.tensors.get(id(variable)) for variable in self.traced.variables]
+        row = [found.get(name, np.nan) for name in self.traced.scalars]
+        row += [measured.loss_scales.get(name, np.nan) for name in self.traced.scales]
+        for part in ("gradient", "weight", "update"):
+            row += [np.nan if tensor is None else getattr(tensor, part) for tensor in tensors]
         self._ring.write(tf.stack([tf.cast(value, tf.float32) for value in row]))

@@ -1,12 +1,47 @@
 """Where a train step hands its loss and gradients to an optimizer, and what is measured there."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from paramedic.integrations.keras.measured import Measured, MeasuredTensor
+
+@dataclass(slots=True)
+class Measured:
+    """Tensors of one train step, symbolic while it is traced.
+
+    Attributes:
+        loss: Of this batch, before it is scaled; None when no optimizer was asked to scale it.
+        learning_rates: By optimizer.
+        loss_scales: What the gradients were multiplied by, by optimizer; an optimizer that does not scale is absent.
+        tensors: By id of the variable.
+    """
+
+    loss: Any = None
+    learning_rates: dict[str, Any] = field(default_factory=dict)
+    loss_scales: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[int, "MeasuredTensor"] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class MeasuredTensor:
+    """One variable that an optimizer updated.
+
+    Attributes:
+        variable: The variable.
+        optimizer: Name of the optimizer.
+        gradient: Half the squared L2 norm of its gradient, before clipping, times the square of the loss scale.
+        weight: Half the squared L2 norm of it before the update.
+        update: Half the squared L2 norm of what the update added to it.
+    """
+
+    variable: Any
+    optimizer: str
+    gradient: Any
+    weight: Any
+    update: Any
 
 
 class Taps:
