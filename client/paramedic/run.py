@@ -306,6 +306,10 @@ class Run:
         except Exception as error:
             self._blame(error)
 
+    def lost(self, rows: int, why: str) -> None:
+        """Counts rows that an integration had no room for before it could log them; says why once."""
+        self._drops.add("buffer_full", rows, why, why)
+
     def event(self, detail: Detail, step: int | None = None) -> None:
         """Records something that happened once.
 

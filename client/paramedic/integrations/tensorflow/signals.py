@@ -1,0 +1,117 @@
+"""The signals of steps, from the updates that they consist of and from what the loop said of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from paramedic.integrations.recorded import Given
+from paramedic.integrations.tensorflow.steps import Step
+from paramedic.integrations.tensorflow.updates import Updates
+
+LEARNING_RATE = "learning_rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One call of `log`.
+
+    Attributes:
+        time: When, seconds since the Unix epoch.
+        mark: How many updates there had been, on the device.
+        values: What it said, by name.
+    """
+
+    time: float
+    mark: Any
+    values: dict[str, Any]
+
+
+def kept(value: Any) -> Any:
+    """Returns a value as it is now, whatever becomes of it; nothing waits for it."""
+    if isinstance(value, tf.distribute.DistributedValues) and not isinstance(value, tf.Variable):
+        return tf.reduce_mean([tf.reduce_mean(each) for each in value.values])  # the replicas'
+    if isinstance(value, tf.Variable | keras.Variable):
+        return tf.convert_to_tensor(value)
+    return value
+
+
+def marks(logs: Sequence[Log]) -> list[int]:
+    """Returns how many updates there had been at each call of `log`."""
+    return [int(mark) for mark in tf.stack([log.mark for log in logs]).numpy()] if logs else []
+
+
+def blocks(updates: Updates, steps: Sequence[Step], order: Sequence[int]) -> Given:
+    """Returns the norms of steps.
+
+    Args:
+        updates: That the steps consist of.
+        steps: In order.
+        order: Places of the variables of the tensor table. Steps that update some of them only have no norms.
+    """
+    begins = [step.updates[0] for step in steps]
+    whole = np.logical_or.reduceat(updates.present, begins)[:, order].all(axis=1)
+    if not len(order) or not whole.any():
+        return {}
+    norms = np.add.reduceat(updates.norms, begins)[whole][:, :, order]  # each variable is in one of them
+    rows = None if whole.all() else np.flatnonzero(whole)
+    return {name: (norms[:, part], rows) for part, name in enumerate(("gradient_norm", "weight_norm", "update_norm"))}
+
+
+def learning_rates(updates: Updates, steps: Sequence[Step], optimizers: Sequence[str]) -> Given:
+    """Returns the learning rates of steps, by signal: "learning_rate" is the first optimizer's."""
+    step_of = {update: row for row, step in enumerate(steps) for update in step.updates}
+    found: Given = {}
+    for position, name in enumerate(optimizers):
+        mine = [update for update in step_of if updates.optimizers[update] == name]
+        if mine:
+            rows = [step_of[update] for update in mine]
+            found[f"{LEARNING_RATE}/{name}" if position else LEARNING_RATE] = (updates.rates[mine], rows)
+    return found
+
+
+def said(steps: Sequence[Step], logs: Sequence[Log]) -> Given:
+    """Returns what the loop said of steps, by name.
+
+    A call speaks of the last one of the steps before it; where it says one number for each, of all of them.
+    """
+    names = dict.fromkeys(name for log in logs for name in log.values)
+    return {name: column for name in names if (column := _column(steps, _numbers(logs, name)))[1]}
+
+
+def _column(steps: Sequence[Step], numbers: Mapping[int, npt.NDArray[np.float64]]) -> tuple[list[float], list[int]]:
+    values, rows = [], []
+    for row, step in enumerate(steps):
+        told = [numbers[log] for log in step.logs if log in numbers]
+        if not told:
+            continue
+        if len(told) == 1 and told[0].size == step.group:
+            values.append(float(told[0][step.place]))
+        elif step.place == step.group - 1:
+            values.append(float(np.mean([each.mean() for each in told])))
+        else:
+            continue
+        rows.append(row)
+    return values, rows
+
+
+def _numbers(logs: Sequence[Log], name: str) -> dict[int, npt.NDArray[np.float64]]:
+    """What was said under a name by number of the log, flat; what is no number is left out."""
+    values = {log: each.values[name] for log, each in enumerate(logs) if name in each.values}
+    given = list(values.values())
+    if all(isinstance(value, tf.Tensor) and value.shape.rank == 0 and value.dtype == given[0].dtype for value in given):
+        stacked = tf.stack(given).numpy().astype(np.float64)  # one transfer
+        return {log: stacked[place : place + 1] for place, log in enumerate(values)}
+    found = {}
+    for log, value in values.items():
+        try:
+            numbers = np.asarray(value, np.float64).ravel()
+        except (TypeError, ValueError):
+            continue
+        if numbers.size:
+            found[log] = numbers
+    return found

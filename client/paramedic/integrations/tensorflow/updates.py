@@ -1,0 +1,286 @@
+"""What optimizers are asked to do, recorded on the device while they do it."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable  # as in the ring: on one device
+
+from paramedic.integrations.keras.backend.tensorflow.ring import Ring
+from paramedic.integrations.keras.backend.tensorflow.taps import half_square, loss_scale, read
+from paramedic.integrations.tensorflow.clipping import unclipped
+
+_ROWS = 1024
+_MOST_VALUES = 4_000_000
+"""Numbers in a ring; fewer rows where there are many variables."""
+
+_LEAST_ROWS = 128
+_WRAP = 2**22
+"""Updates are counted to here and from zero again: float32 holds such numbers exactly."""
+
+_HEAD = 4
+"""Columns before the norms: number of the update, its kind, learning rate, loss scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """Updates that were fetched, in order.
+
+    Attributes:
+        numbers: int64 [updates], counted from 0.
+        optimizers: Names, [updates].
+        rates: Learning rates, float64 [updates].
+        norms: Of gradients, weights and updates, float32 [updates, 3, variables]; zero where nothing was updated.
+        present: Which variables were updated, [updates, variables].
+        lost: Updates before them that came too fast to be kept.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    optimizers: list[str]
+    rates: npt.NDArray[np.float64]
+    norms: npt.NDArray[np.float32]
+    present: npt.NDArray[np.bool_]
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What rows of one kind tell of: the updates by one optimizer of some variables."""
+
+    optimizer: str
+    scaled: bool
+    places: tuple[int, ...]
+
+
+class UpdateRecorder:
+    """Stands between a loop and its optimizers, and writes a row on the device for each update.
+
+    The row is written where the update happens: at once, or in whatever graph, branch or loop calls the optimizer. Over
+    several replicas, the first one writes it, of the gradients of all.
+
+    Attributes:
+        variables: That were updated so far, as they became known.
+    """
+
+    def __init__(self, optimizers: Mapping[str, Any], every: int, on_problem: Callable[[Exception], None]) -> None:
+        """Prepares to record.
+
+        Args:
+            optimizers: Keras's, by name.
+            every: Updates that are expected between two fetches.
+            on_problem: Told of what goes wrong in here, which the training never sees.
+        """
+        self.variables: list[Any] = []
+        self._every = every
+        self._on_problem = on_problem
+        self._patches = [(vars(each), self._tap(name, each)) for name, each in optimizers.items()]
+        self._places: dict[int, int] = {}
+        self._kinds: list[_Kind] = []
+        self._rings: dict[int, Ring] = {}
+        self._gradients: dict[int, Any] = {}
+        self._fetched = 0
+        self._weights: list[Any] = []
+        self._count = ResourceVariable(tf.zeros([], tf.int64), trainable=False)
+
+    def insert(self) -> None:
+        """Puts the taps in. They are attributes of the optimizers: copies and what is saved know nothing of them."""
+        for attributes, apply in self._patches:
+            attributes["apply"] = apply
+
+    def remove(self) -> None:
+        """Takes the taps out. Graphs that were traced meanwhile go on writing rows, which nobody reads."""
+        for attributes, apply in self._patches:
+            if attributes.get("apply") is apply:
+                del attributes["apply"]
+
+    def know(self, variables: Iterable[Any]) -> None:
+        """Makes room for variables that updates are expected of."""
+        variables = list(variables)
+        for variable in variables:
+            if id(variable) not in self._places:
+                place = self._places.get(id(_inner(variable)), len(self.variables))
+                self._places[id(variable)] = self._places[id(_inner(variable))] = place
+                if place == len(self.variables):
+                    self.variables.append(variable)
+
+    def place(self, variable: Any) -> int:
+        """Returns the place of a variable that is known."""
+        return self._places[id(variable)]
+
+    def use(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Takes gradients in place of those that the next update, in the same graph, is given."""
+        self._gradients = {id(variable): each for variable, each in zip(variables, gradients, strict=True)}
+
+    @property
+    def began(self) -> bool:
+        """Whether an optimizer was called, or a graph that calls it traced."""
+        return bool(self._kinds)
+
+    def mark(self) -> Any:
+        """Returns how many updates there were, on the device."""
+        return tf.raw_ops.ReadVariableOp(resource=self._count.handle, dtype=tf.int64)
+
+    def fetch(self) -> Updates:
+        """Returns the updates since the last time; waits for them."""
+        parts = [(width, ring.fetch()) for width, ring in self._rings.items()]
+        total = int(self.mark().numpy())
+        width = len(self.variables)
+        rows = np.concatenate(
+            [np.zeros((0, _HEAD + 3 * width)), *(_widened(part, each, width) for each, part in parts)]
+        )
+        numbers = self._fetched + (rows[:, 0].astype(np.int64) - self._fetched) % _WRAP
+        order = np.argsort(numbers)
+        updates = self._read(numbers[order], rows[order], total - self._fetched - len(rows))
+        self._fetched = total
+        return updates
+
+    def nothing(self, count: int) -> Updates:
+        """Returns updates of which nothing was seen."""
+        width = len(self.variables)
+        return Updates(
+            numbers=np.arange(count),
+            optimizers=[""] * count,
+            rates=np.full(count, np.nan),
+            norms=np.zeros((count, 3, width), np.float32),
+            present=np.zeros((count, width), np.bool_),
+            lost=0,
+        )
+
+    def updated(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
+        """Records an update that no optimizer made, once it is made."""
+        weights = self._weights or [read(variable) for variable in variables]
+        self._weights = [read(variable) for variable in variables]
+        measured = [half_square(gradient) for gradient in gradients]
+        self._write("", _Before(list(variables), measured, weights, tf.constant(np.nan), None))
+
+    def _read(self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.float64], lost: int) -> Updates:
+        kinds = [self._kinds[int(kind)] for kind in rows[:, 1]]
+        present = np.zeros((len(rows), len(self.variables)), np.bool_)
+        for row, kind in enumerate(kinds):
+            present[row, list(kind.places)] = True
+        with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
+            norms = np.sqrt(2 * rows[:, _HEAD:]).reshape(len(rows), 3, len(self.variables))
+            norms[:, 0] /= np.where([kind.scaled for kind in kinds], rows[:, 3], 1.0)[:, None]
+        return Updates(
+            numbers, [kind.optimizer for kind in kinds], rows[:, 2], norms.astype(np.float32), present, max(lost, 0)
+        )
+
+    def _tap(self, name: str, optimizer: Any) -> Callable[..., Any]:
+        original = optimizer.apply
+
+        def apply(grads: Any, trainable_variables: Any = None) -> Any:
+            grads = list(grads)  # either may be an iterator, and is read twice
+            if trainable_variables is not None:
+                trainable_variables = list(trainable_variables)
+            before = None
+            try:
+                before = self._before(optimizer, grads, trainable_variables)
+            except Exception as problem:
+                self._on_problem(problem)
+            result = original(grads, trainable_variables)
+            if before is not None:
+                try:
+                    self._write(name, before)
+                except Exception as problem:
+                    self._on_problem(problem)
+            return result
+
+        return apply
+
+    def _before(self, optimizer: Any, gradients: list[Any], variables: list[Any] | None) -> "_Before | None":
+        """Measures what an update starts from; None where another replica does."""
+        given, self._gradients = self._gradients, {}
+        if variables is None:
+            variables = optimizer._trainable_variables
+        pairs = [
+            (variable, given.get(id(variable), unclipped(gradient)))
+            for variable, gradient in zip(variables, gradients, strict=True)
+            if not getattr(variable, "overwrite_with_gradient", False)  # its "gradient" is its next value
+        ]
+        variables, gradients = [variable for variable, _ in pairs], [gradient for _, gradient in pairs]
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync > 1:
+            gradients = _summed(replica, gradients)
+            number = tf.get_static_value(replica.replica_id_in_sync_group)
+            if number is None:
+                raise ValueError("which replica this is cannot be told while its step is traced")
+            if number:
+                return None
+        return _Before(
+            variables=variables,
+            gradients=[half_square(gradient) for gradient in gradients],
+            weights=[read(variable) for variable in variables],
+            rate=tf.convert_to_tensor(optimizer.learning_rate),
+            scale=loss_scale(optimizer),
+        )
+
+    def _write(self, name: str, before: "_Before") -> None:
+        self.know(before.variables)
+        kind = _Kind(name, before.scale is not None, tuple(self._places[id(variable)] for variable in before.variables))
+        if kind not in self._kinds:
+            self._kinds.append(kind)
+        norms: list[list[Any]] = [[0.0] * len(self.variables) for _ in range(3)]
+        for place, gradient, weight, variable in zip(
+            kind.places, before.gradients, before.weights, before.variables, strict=True
+        ):
+            update = read(variable) - weight
+            norms[0][place], norms[1][place], norms[2][place] = gradient, half_square(weight), half_square(update)
+        number = self.mark()
+        head = [number % _WRAP, self._kinds.index(kind), before.rate, 1.0 if before.scale is None else before.scale]
+        row = tf.stack([tf.cast(value, tf.float32) for value in (*head, *itertools.chain(*norms))])
+        self._ring().write(row)
+        with tf.control_dependencies([row]):  # a step that fails before it has a row must not count
+            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=tf.ones([], tf.int64))
+
+    def _ring(self) -> Ring:
+        """The ring for rows of all variables that are known now."""
+        width = len(self.variables)
+        if width not in self._rings:
+            columns = _HEAD + 3 * width
+            rows = max(_LEAST_ROWS, 2 * self._every, min(_ROWS, _MOST_VALUES // columns))
+            self._rings[width] = Ring(rows, columns)
+        return self._rings[width]
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What an update starts from.
+
+    Attributes:
+        variables: That it changes.
+        gradients: Half their squared norms, before clipping.
+        weights: Their values.
+        rate: The learning rate.
+        scale: What the loss was multiplied by; None where it was not.
+    """
+
+    variables: list[Any]
+    gradients: list[Any]
+    weights: list[Any]
+    rate: Any
+    scale: Any
+
+
+def _summed(replica: Any, gradients: list[Any]) -> list[Any]:
+    """Sums gradients over replicas, as the optimizer will once it has clipped them."""
+    some = [gradient for gradient in gradients if gradient is not None]
+    sums = iter(replica.all_reduce(tf.distribute.ReduceOp.SUM, some) if some else [])
+    return [None if gradient is None else next(sums) for gradient in gradients]
+
+
+def _widened(rows: npt.NDArray[np.float32], before: int, width: int) -> npt.NDArray[np.float64]:
+    """Rows with room for the variables that became known since."""
+    wide = np.zeros((len(rows), _HEAD + 3 * width))
+    wide[:, :_HEAD] = rows[:, :_HEAD]
+    wide[:, _HEAD:].reshape(len(rows), 3, width)[:, :, :before] = rows[:, _HEAD:].reshape(len(rows), 3, before)
+    return wide
+
+
+def _inner(variable: Any) -> Any:
+    """TensorFlow's variable within Keras's: a loop may hand an optimizer either."""
+    return variable.value if isinstance(variable, keras.Variable) else variable

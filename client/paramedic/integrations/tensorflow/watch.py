@@ -1,0 +1,199 @@
+"""The watch."""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from paramedic.describe.names import MAX_NAME, unique
+from paramedic.integrations.guarded import guarded
+from paramedic.integrations.recorded import Recorded, report
+from paramedic.integrations.tensorflow import signals
+from paramedic.integrations.tensorflow.description import described_loop, described_model, tensor_table
+from paramedic.integrations.tensorflow.steps import aligned
+from paramedic.integrations.tensorflow.updates import UpdateRecorder, Updates
+from paramedic.integrations.watch import EVERY, Watch
+from paramedic.run import Run
+from paramedic.v1.description_pb2 import RunDescription
+
+_LOG = logging.getLogger("paramedic")
+
+LOSS = "loss"
+
+_PATIENCE = 256
+"""Calls of `log` without an update after which there will be none to see."""
+
+
+class TensorFlowWatch(Watch):
+    """Watches a loop around a `GradientTape`: eager, in a tf.function, compiled by XLA, or over several replicas.
+
+    A step is an update by the optimizer. It is measured where the loop calls the optimizer, within the graph where
+    there is one, and reported when the loop, in Python, calls `log`: once a step as a rule; several times before an
+    update where gradients are accumulated; or once after many updates, as where a whole epoch is a tf.function.
+
+    Watch the model before its first step is traced: a graph that is there already measures nothing.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        model: Any,
+        optimizer: Any = None,
+        *,
+        loss: Any = None,
+        step: int = 0,
+        every: int = EVERY,
+        probes: bool = True,
+    ) -> None:
+        """Begins to watch.
+
+        Args:
+            run: Where to report.
+            model: A keras.Model or tf.Module.
+            optimizer: A keras.optimizers.Optimizer, or a sequence of several; None where the loop updates the weights
+                by itself.
+            loss: The keras.losses.Loss that the loop calls, or a function that returns the loss, to be described.
+            step: The last step before the loop, where a checkpoint left off.
+            every: Steps between two fetches.
+            probes: Whether to measure what takes passes of its own over a few samples.
+
+        Raises:
+            TypeError: An optimizer is none of Keras's.
+        """
+        optimizers = _by_name(optimizer)
+        super().__init__(run, step, every)
+        self._model = model
+        self._recorder = UpdateRecorder(optimizers, every, self.switch_off)
+        self._optimizers = optimizers
+        self._order: list[int] = []
+        self._blind = False
+        self._logs: list[signals.Log] = []
+        self._loss = loss
+        run.describe(described_loop(model, list(optimizers.values()), loss))
+        self._recorder.know(model.trainable_variables)
+        self._recorder.insert()
+        run.before_end(self.remove)
+
+    @guarded
+    def log(self, /, loss: Any = None, *, gradients: Any = None, **scalars: Any) -> None:
+        """Takes in what the loop says of its step; to be called from Python, outside of any tf.function.
+
+        Args:
+            loss: Of the step: a tensor, which is not waited for, or a number. The mean is taken of one a sample or a
+                replica, and of several calls before one update. After many updates in one tf.function: that of the last
+                one, or those of all, [updates]. None: what is said belongs to the steps so far, such as a validation's
+                outcome.
+            gradients: Where no optimizer of Keras's updates the weights: the gradients of the step, by the model's
+                trainable variables, once these are updated.
+            **scalars: Further numbers by name: accuracy, val_loss.
+
+        Raises:
+            ValueError: (never to the loop) It is called while a graph is traced.
+        """
+        if not self._run.recording:
+            return
+        if loss is None and gradients is None:
+            self._remark(scalars)
+        else:
+            if gradients is not None:
+                self._recorder.updated(gradients, self._model.trainable_variables)
+            self._take(loss, scalars)
+
+    def gradients(self, gradients: Any) -> Any:
+        """Takes gradients as they are before the loop changes them, by clipping for instance; works in a tf.function.
+
+        What the optimizer is given next is taken for the same gradients. Clipping by TensorFlow's own functions in a
+        tf.function need not be told of.
+
+        Args:
+            gradients: By the model's trainable variables.
+
+        Returns:
+            The same.
+        """
+        if not self.off:
+            try:
+                gradients = list(gradients)
+                self._recorder.use(gradients, self._model.trainable_variables)
+            except Exception as problem:
+                self.switch_off(problem)
+        return gradients
+
+    def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
+        if not tf.executing_eagerly():
+            raise ValueError("watch.log() runs once a step, in Python: call it outside of the tf.function")
+        values = {name: signals.kept(value) for name, value in {LOSS: loss, **scalars}.items() if value is not None}
+        self._logs.append(signals.Log(time.time(), self._recorder.mark(), values))
+        self._stepped()
+
+    def _remark(self, scalars: dict[str, Any]) -> None:
+        self._fetch(None)  # how many steps there were is known then
+        super()._remark(scalars)
+
+    def _recorded(self) -> Recorded | None:
+        return None  # steps are not as many as calls of `log`: `_fetch` does it all
+
+    def _detach(self) -> None:
+        self._recorder.remove()
+
+    def _fetch(self, probe: int | None) -> None:
+        self._times.clear()
+        self._fetched_at = time.time()
+        updates, logs = self._recorder.fetch(), self._logs
+        marks = signals.marks(logs)
+        if not self._recorder.began and (not self._optimizers or len(logs) >= _PATIENCE):
+            self._despair(logs)
+            updates, marks = self._recorder.nothing(len(logs)), list(range(1, len(logs) + 1))
+        steps, pending = aligned(updates.numbers, updates.present, marks)
+        self._logs = [logs[log] for log in pending]
+        if not steps:
+            return
+        if updates.lost:
+            self._run.lost(updates.lost, "more updates between two calls of watch.log() than there is room for")
+        before = self._step + updates.lost
+        self._step = before + len(steps)
+        self._order_table(updates)
+        recorded = Recorded(
+            len(steps),
+            signals.said(steps, logs) | signals.learning_rates(updates, steps, list(self._optimizers)),
+            signals.blocks(updates, steps, self._order),
+        )
+        times = [logs[step.logs[-1]].time if step.logs else self._fetched_at for step in steps]
+        report(self._run, before, times, recorded, None if probe is None else self._probe(self._step))
+
+    def _despair(self, logs: list[signals.Log]) -> None:
+        """Says once that the optimizer is not seen at work."""
+        if self._optimizers and not self._blind:
+            self._blind = True
+            _LOG.warning(
+                "%d calls of watch.log() and no update by the optimizer: there are losses only, and no norms; call "
+                "run.watch() before the first step is traced, and give it the optimizer that the loop calls",
+                len(logs),
+            )
+
+    def _order_table(self, updates: Updates) -> None:
+        """Describes the tensors anew when updates change others than before."""
+        changed = set(np.flatnonzero(updates.present.any(axis=0)).tolist())
+        if len(updates.numbers) < self._every // 2:
+            changed |= set(self._order)  # those that are missing may be updated less often than others
+        if changed == set(self._order):
+            return
+        places = sorted(changed)
+        variables, table = tensor_table(self._model, [self._recorder.variables[place] for place in places])
+        self._order = [self._recorder.place(variable) for variable in variables]
+        self._run.describe(RunDescription(model=described_model(self._model), tensors=table))
+
+
+def _by_name(optimizer: Any) -> dict[str, Any]:
+    given = list(optimizer) if isinstance(optimizer, Sequence) else [] if optimizer is None else [optimizer]
+    for each in given:
+        if not isinstance(each, keras.optimizers.Optimizer):
+            raise TypeError(
+                f"optimizer: expected a keras.optimizers.Optimizer, got a {type(each).__name__}; leave it out, and "
+                "give watch.log() the gradients"
+            )
+    return dict(zip(unique([each.name for each in given], MAX_NAME), given, strict=True))
