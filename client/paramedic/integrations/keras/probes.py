@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from paramedic.integrations.keras.activations import SIGNALS
-from paramedic.integrations.keras.backend import backend
+from paramedic.integrations.keras.backend import ProbedModel, backend
 from paramedic.integrations.keras.probe_batch import PARTS
 from paramedic.integrations.recorded import Probed
 from paramedic.integrations.schedule import Schedule
@@ -28,16 +28,23 @@ ALLOWANCE = 0.5
 class Probes:
     """The probes of one model, for as long as it is compiled as it is."""
 
-    def __init__(self, model: Any, variables: Sequence[Any], on_layers: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        variables: Sequence[Any],
+        on_layers: Callable[[list[str]], None],
+        probed: ProbedModel | None = None,
+    ) -> None:
         """Prepares them; they are compiled when they first run.
 
         Args:
             model: A keras.Model, built and compiled.
             variables: Variables of the tensor table.
             on_layers: Told the names of the layers that are probed, before the first measurement of a fit.
+            probed: What is measured of the model; None: what it was compiled with.
         """
         self._model = model
-        self._probed = backend.ProbedModel(model, variables)
+        self._probed = backend.ProbedModel(model, variables) if probed is None else probed
         self._on_layers = on_layers
         self._batch: Any = None
         self._argument: Any = None

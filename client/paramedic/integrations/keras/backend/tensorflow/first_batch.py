@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable  # of one device, as in the ring
 
 MAX_SAMPLES = 256
 MAX_VALUES = 1_000_000
@@ -37,7 +38,7 @@ class FirstBatch:
         most = min(_most(leaf) for leaf in leaves)
         if self._count is None:
             with tf.init_scope():  # as with the ring: made while the step is traced, and outliving the trace
-                self._count = tf.Variable(tf.zeros([], tf.int64), trainable=False)
+                self._count = ResourceVariable(tf.zeros([], tf.int64), trainable=False)
                 self._kept = [_store(leaf, most) for leaf in leaves]
             self._structure = data
         elif not self._takes(leaves):
@@ -83,4 +84,4 @@ def _most(leaf: Any) -> int:
 def _store(leaf: Any, most: int) -> Any:
     shape = [most, *leaf.shape[1:]]
     zeros = np.zeros([size or 0 for size in shape], leaf.dtype.as_numpy_dtype)
-    return tf.Variable(zeros, trainable=False, shape=tf.TensorShape(shape), dtype=leaf.dtype)
+    return ResourceVariable(zeros, trainable=False, shape=tf.TensorShape(shape), dtype=leaf.dtype)
