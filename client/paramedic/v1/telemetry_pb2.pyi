@@ -634,17 +634,21 @@ class AttemptBegan(google.protobuf.message.Message):
 
     PREVIOUS_FIELD_NUMBER: builtins.int
     LAST_STEP_FIELD_NUMBER: builtins.int
+    ATTEMPT_FIELD_NUMBER: builtins.int
     previous: builtins.int
     """The attempt before."""
     last_step: builtins.int
     """Its last step."""
+    attempt: builtins.int
+    """This attempt."""
     def __init__(
         self,
         *,
         previous: builtins.int = ...,
         last_step: builtins.int = ...,
+        attempt: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing_extensions.Literal["last_step", b"last_step", "previous", b"previous"]) -> None: ...
+    def ClearField(self, field_name: typing_extensions.Literal["attempt", b"attempt", "last_step", b"last_step", "previous", b"previous"]) -> None: ...
 
 global___AttemptBegan = AttemptBegan
 

@@ -5,6 +5,7 @@ from paramedic_service.incidents import (
     causes_data,
     causes_gradients,
     causes_optimisation,
+    causes_ranks,
     causes_run,
 )
 from paramedic_service.incidents.evidence import CauseDeclaration
@@ -15,4 +16,5 @@ CAUSES: tuple[CauseDeclaration, ...] = (
     *causes_architecture.CAUSES,
     *causes_data.CAUSES,
     *causes_run.CAUSES,
+    *causes_ranks.CAUSES,
 )

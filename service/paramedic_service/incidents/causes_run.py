@@ -1,4 +1,4 @@
-"""Causes in the training process itself: it stalled, or it raised."""
+"""Causes in the training process itself: it stalled, or it raised. Those among many processes: `causes_ranks`."""
 
 from paramedic_service.incidents import remedies
 from paramedic_service.incidents.evidence import CauseDeclaration, found, raised
@@ -7,7 +7,7 @@ from paramedic_service.rules.errors_messages import Fault
 OUT_OF_MEMORY = CauseDeclaration(
     id="out_of_memory",
     title="The training ran out of memory",
-    clues=(raised(5.0, Fault.MEMORY),),
+    clues=(raised(5.0, Fault.MEMORY), found(1.0, "lost_rank"), found(0.5, "stalled_run")),
     remedies=(remedies.smaller_batches, remedies.widen(0.5), remedies.shorten),
 )
 
@@ -17,6 +17,7 @@ TRAINING_ERROR = CauseDeclaration(
     clues=(
         found(2.0, "training_error"),
         raised(-2.0, Fault.MEMORY, Fault.SHAPE, Fault.RAGGED, Fault.LABEL_RANGE, Fault.NONFINITE, Fault.DISCONNECTED),
+        raised(-3.0, Fault.PEER),
         found(-1.0, "input_shape", "label_range", "output_layer"),
     ),
     remedies=(remedies.words("Do what the error's finding says."),),

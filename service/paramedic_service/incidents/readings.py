@@ -34,6 +34,9 @@ CALM = 50
 
 SMALL_BATCH, LARGE_SHARE = 4, 0.25
 
+TOGETHER = 20
+"""Steps that replicas trained alike before they parted, so that they were averaged once; ours."""
+
 
 def rate_above_usual(situation: Situation) -> str:
     """A learning rate above what is usual for the optimizer."""
@@ -233,6 +236,14 @@ def inputs_finite(situation: Situation) -> str:
     if data is None or not data.inputs or not all(each.examined and not each.nonfinite for each in data.inputs):
         return ""
     return f"All values of the {data.inputs[0].examined} samples examined are finite."
+
+
+def replicas_parted_late(situation: Situation) -> str:
+    """Replicas that were equal over the first steps."""
+    parted = situation.findings.get("diverging_replicas")
+    if parted is None or parted.opened_step < TOGETHER:
+        return ""
+    return f"The replicas were not yet found apart before step {parted.opened_step}."
 
 
 def _rates(situation: Situation) -> tuple[float | None, tuple[float, float] | None]:

@@ -13,6 +13,7 @@ from paramedic_service.ingest.refusal import (
 )
 from paramedic_service.store.records import RunState
 
+SERVICE_DETAILS = frozenset({"silence", "pace", "difference", "lost", "returned", "attempt_began", "attempt_replaced"})
 MAX_ERROR_CHARACTERS = {"kind": 256, "message": 16_384, "traceback": 65_536}
 
 
@@ -28,8 +29,8 @@ def check_event(event: RunEvent, by_service: bool) -> None:
     match event.WhichOneof("detail"):
         case None:
             raise InvalidRequestError("event.detail", "got nothing that this service knows", Problem.MISSING)
-        case "silence" if not by_service:
-            raise InvalidRequestError("event.silence", "only the service itself reports silence", Problem.FORBIDDEN)
+        case detail if detail in SERVICE_DETAILS and not by_service:
+            raise InvalidRequestError(f"event.{detail}", "only the service itself reports this", Problem.FORBIDDEN)
         case "error":
             for name, limit in MAX_ERROR_CHARACTERS.items():
                 length = len(getattr(event.error, name))

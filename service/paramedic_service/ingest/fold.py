@@ -11,6 +11,7 @@ from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.telemetry_pb2 import RunEvent
 from paramedic_service.ingest import description
 from paramedic_service.ingest.entries import Batch, Description, Entry, Event, Finish
+from paramedic_service.ingest.event_validation import SERVICE_DETAILS
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.rules.finding import Finding
 from paramedic_service.rules.telemetry import Block, Column, Integers, Path, Rows
@@ -137,11 +138,8 @@ def _describe(live: LiveRun, new: RunDescription) -> list[Finding]:
 
 def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
     detail = event.WhichOneof("detail")
-    if detail == "silence":
-        if live.silent:
-            return []
-        live.silent = True
-        return live.diagnosis.silence(event.silence.seconds, event.silence.limit)
+    if detail in SERVICE_DETAILS:
+        return _note(live, event, detail)
     _heard(live, event.time)
     match detail:
         case "training_began":
@@ -150,4 +148,31 @@ def _happen(live: LiveRun, event: RunEvent) -> list[Finding]:
             return live.diagnosis.epoch_ended()
         case "error":
             return live.diagnosis.fail(event.error.kind, event.error.message, event.error.traceback)
+    return []
+
+
+def _note(live: LiveRun, event: RunEvent, detail: str) -> list[Finding]:
+    """Takes in what the service wrote; nothing was heard of the run itself."""
+    diagnosis = live.diagnosis
+    match detail:
+        case "silence" if not live.silent:
+            live.silent = True
+            return diagnosis.silence(event.silence.seconds, event.silence.limit)
+        case "pace":
+            pace = event.pace
+            return diagnosis.pace(pace.rank, pace.seconds, pace.median, pace.ranks, event.step)
+        case "difference":
+            found = event.difference
+            return diagnosis.replicas(found.tensor, found.difference, found.differing, found.ranks, event.step)
+        case "lost":
+            lost = event.lost
+            return diagnosis.lost(lost.rank, lost.seconds, lost.reporting, lost.failed)
+        case "returned":
+            return diagnosis.returned()
+        case "attempt_began":
+            began = event.attempt_began
+            return diagnosis.resumed(began.attempt, began.previous, began.last_step, event.step)
+        case "attempt_replaced":
+            live.state = RunState.FAILED
+            return diagnosis.finish()
     return []

@@ -9,6 +9,7 @@ import structlog
 from paramedic_service.ingest.checkpoints import Checkpointer
 from paramedic_service.ingest.errors import LimitReachedError
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.ranks import RankGroup
 from paramedic_service.ingest.restore import restore
 from paramedic_service.ingest.session import ActiveRun
 from paramedic_service.instruments import Instruments
@@ -16,6 +17,8 @@ from paramedic_service.rules.rulebooks import Rulebooks
 from paramedic_service.settings import Settings
 from paramedic_service.store.interface import Store
 from paramedic_service.store.records import RunKey, RunRecord, RunState
+
+ATTEMPTS_BACK = 16  # that are looked at: some may have died before their first step
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class ActiveRuns:
         self._clock = clock
         self._active: dict[RunKey, ActiveRun] = {}
         self._live: dict[RunKey, LiveRun] = {}
+        self._groups: dict[tuple[str, str, int], RankGroup] = {}
         self._loading: dict[RunKey, asyncio.Task[ActiveRun]] = {}
 
     @property
@@ -63,6 +67,11 @@ class ActiveRuns:
         """The run, if it is in memory."""
         return self._active.get(key)
 
+    @property
+    def groups(self) -> Mapping[tuple[str, str, int], RankGroup]:
+        """The ranks of every attempt, by project, id and attempt, read-only."""
+        return MappingProxyType(self._groups)
+
     async def restore(self) -> None:
         """Brings back the runs that were under way when the service stopped, the newest first."""
         records = await asyncio.to_thread(self._store.unfolded)
@@ -71,6 +80,24 @@ class ActiveRuns:
             _log.warning("more runs are under way than may be in memory", runs=len(newest))
         for record in newest[: self._settings.max_runs]:
             self._add(record, await asyncio.to_thread(restore, self._store, record, self._rulebooks))
+
+    async def previous(self, key: RunKey) -> tuple[int, int] | None:
+        """The latest attempt before one that reported a step of the same rank, and its last step; None without one.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        for attempt in range(key.attempt - 1, max(key.attempt - ATTEMPTS_BACK, 0) - 1, -1):
+            earlier = RunKey(key.project, key.id, attempt, key.rank)
+            active = self._active.get(earlier)
+            if active is not None:
+                step = active.frontier.step
+            else:
+                record = await asyncio.to_thread(self._store.get_run, earlier)
+                step = record.last_step if record is not None else None
+            if step is not None:
+                return attempt, step
+        return None
 
     async def activate(self, key: RunKey, name: str) -> ActiveRun:
         """Brings a run into memory, creating it when it is new.
@@ -127,12 +154,17 @@ class ActiveRuns:
         if run.session is not None or run.pending or self._active.get(key) is not run:
             return False
         del self._active[key], self._live[key]
+        del run.group.members[key.rank]
+        if not run.group.members:
+            del self._groups[key.project, key.id, key.attempt]
         self._checkpointer.forget(run.live)
         self._instruments.runs.set(len(self._active))
         return True
 
     def _add(self, record: RunRecord, live: LiveRun) -> ActiveRun:
-        active = ActiveRun(live, self._clock())
+        key = live.key
+        group = self._groups.setdefault((key.project, key.id, key.attempt), RankGroup())
+        active = group.members[key.rank] = ActiveRun(live, self._clock(), group)
         if live.state is not RunState.RUNNING and live.ended_at is None:
             live.ended_at = self._clock()
         self._active[live.key] = active

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -23,6 +23,7 @@ from paramedic_service.ingest.errors import (
 )
 from paramedic_service.ingest.judge import Judge
 from paramedic_service.ingest.live import LiveRun
+from paramedic_service.ingest.ranks import Note, attempt_began
 from paramedic_service.ingest.refusal import InvalidRequestError
 from paramedic_service.ingest.reproduced import reproduced
 from paramedic_service.ingest.restore import restore
@@ -148,11 +149,13 @@ class IngestService:
         if run.session is not None:
             run.session.end(SupersededError(f"a newer stream reports {key.project}/{key.id} now"))
         session = run.session = Session(run)
+        run.broke_off_at = None
         self._sessions.add(session)
         self._instruments.streams.set(len(self._sessions))
         try:
             async with asyncio.timeout(HANDOVER_SECONDS):
                 await run.quiet()
+            await self._look_back(run)
             if session.ended is not None:
                 raise session.ended
         except BaseException as error:
@@ -161,6 +164,7 @@ class IngestService:
                 raise UnavailableError("the store does not take entries; try again later") from error
             raise
         run.heard_at = self._clock()
+        self._note(run.group.returned(run, run.heard_at))
         session.resume_point = run.frontier.sequence
         for finding in run.live.open_findings:
             # Told again, because the client may have been away when they opened.
@@ -195,6 +199,9 @@ class IngestService:
             return
         run.heard_at = self._clock()
         self._accept(run, Promise(_record(run, request.sequence, entry, body), entry, run, session))
+        if run.previous is not None and isinstance(entry, Batch):
+            self._note([(run, attempt_began(run.live.key.attempt, run.previous, entry.rows, run.heard_at))])
+            run.previous = None
 
     def close(self, session: Session) -> None:
         """Forgets a stream; what it handed over is stored all the same."""
@@ -202,6 +209,7 @@ class IngestService:
         self._instruments.streams.set(len(self._sessions))
         if session.run.session is session:
             session.run.session = None
+            session.run.broke_off_at = self._clock()
 
     def tell(self, key: RunKey, news: Reproduced) -> None:
         """Tells the stream of a run, if it has one now; one that is opened later is told as it opens."""
@@ -249,12 +257,16 @@ class IngestService:
         """Does what time brings: notes silences, saves snapshots, lets go of old runs."""
         now = self._clock()
         for run in self._runs:
-            request = silence(run, now)
-            if request is not None:
-                run.silence_noted = True
-                body = request.SerializeToString()
-                entry = validate(request, run.frontier, max_tensors=0, by_service=True)
-                self._accept(run, Promise(_record(run, None, entry, body), entry, run, None))
+            event = silence(run, now)
+            if event is not None:
+                self._note([(run, event)])
+        newest: dict[tuple[str, str], int] = {}
+        for project, id, attempt in self._runs.groups:  # noqa: A001  (the contract's word)
+            newest[project, id] = max(attempt, newest.get((project, id), 0))
+        for (project, id, attempt), group in self._runs.groups.items():  # noqa: A001
+            self._note(group.passed(now))
+            if attempt < newest[project, id]:
+                self._note(group.replaced(newest[project, id], now))
         await self._checkpointer.tick()
         await self._runs.expire()
 
@@ -277,6 +289,23 @@ class IngestService:
         for each in reversed(said.get(key, [])):
             session.run.live.learn(each.incident, each.link)
             session.tell(each)
+
+    def _note(self, notes: Iterable[Note]) -> None:
+        """Writes into logs what this service alone knows."""
+        for run, event in notes:
+            request = StreamTelemetryRequest(event=event)
+            body = request.SerializeToString()
+            entry = validate(request, run.frontier, max_tensors=0, by_service=True)
+            self._accept(run, Promise(_record(run, None, entry, body), entry, run, None))
+
+    async def _look_back(self, run: ActiveRun) -> None:
+        """Looks up how far the attempt before came, for one that has not reported a step."""
+        if not run.live.key.attempt or run.frontier.step is not None:
+            return
+        try:
+            run.previous = await self._runs.previous(run.live.key)
+        except StoreError as error:  # the stream is worth more than this
+            _log.warning("the attempt before cannot be read", run=str(run.live.key), error=str(error))
 
     def _accept(self, run: ActiveRun, promise: Promise) -> None:
         run.accept(promise)
@@ -304,8 +333,8 @@ class IngestService:
                 self._judge.judge_stored(run, await self._read_back(run.live, len(items)))
             for promise, _ in items:
                 run.settle(promise)
-                if promise.session is None:
-                    run.silence_noted = False
+                if isinstance(promise.entry, Batch):
+                    self._note(run.group.heard(run, promise.entry.rows, self._clock()))
             for session in {promise.session for promise, _ in items if promise.session is not None}:
                 session.wake()
             await asyncio.sleep(0)  # lets other streams be read while many runs are judged

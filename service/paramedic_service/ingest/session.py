@@ -4,13 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from paramedic.v1.verdict_pb2 import ReproductionLink
 from paramedic_service.ingest.entries import Entry
 from paramedic_service.ingest.frontier import Frontier
 from paramedic_service.ingest.live import LiveRun
 from paramedic_service.ingest.subscriptions import FindingChange
-from paramedic_service.store.records import LogRecord
+from paramedic_service.store.records import LogRecord, RunState
+
+if TYPE_CHECKING:
+    from paramedic_service.ingest.ranks import RankGroup
 
 ENTRIES_AN_ACKNOWLEDGEMENT = 32  # while more entries are under way; each acknowledgement costs a system call
 MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024  # of one stream; beyond it, reading waits and flow control holds the client
@@ -89,18 +93,35 @@ class ActiveRun:
         frontier: Where the accepted part ends.
         session: The stream that reports it now, if there is one.
         heard_at: Service clock of the latest sign of life, seconds since the Unix epoch.
-        silence_noted: Whether an entry about its silence is under way.
+        broke_off_at: Service clock when its last stream ended, seconds since the Unix epoch; None while it has one, and
+            where this service never had one.
+        noted: Entries of the service's own that are under way.
+        previous: The attempt before, and its last step; None where there is none, or its first batch was accepted.
+        group: The ranks that it belongs to.
     """
 
-    def __init__(self, live: LiveRun, now: float) -> None:
+    def __init__(self, live: LiveRun, now: float, group: "RankGroup") -> None:
         self.live = live
         self.frontier = Frontier.of(live)
         self.session: Session | None = None
         self.heard_at = now
-        self.silence_noted = False
+        self.broke_off_at: float | None = None
+        self.noted = 0
+        self.previous: tuple[int, int] | None = None
+        self.group = group
         self._pending = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
+
+    @property
+    def expected(self) -> bool:
+        """Whether the run has not ended."""
+        return self.live.state is RunState.RUNNING
+
+    @property
+    def reporting(self) -> bool:
+        """Whether it has not ended, and a stream is open."""
+        return self.expected and self.session is not None
 
     @property
     def pending(self) -> int:
@@ -110,6 +131,7 @@ class ActiveRun:
     def accept(self, promise: Promise) -> None:
         """Notes an accepted entry."""
         self._pending += 1
+        self.noted += promise.session is None
         self._quiet.clear()
         self.frontier.advance(promise.record.sequence or 0, promise.entry)
         if promise.session is not None:
@@ -118,6 +140,7 @@ class ActiveRun:
     def settle(self, promise: Promise) -> None:
         """Notes that an accepted entry is durable and judged."""
         self._pending -= 1
+        self.noted -= promise.session is None
         if self._pending == 0:
             self._quiet.set()
         if promise.session is not None:

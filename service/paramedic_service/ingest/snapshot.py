@@ -14,7 +14,7 @@ from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.store.records import RunRecord, RunState
 
 # Grows when the shape below or what `fold` makes of entries changes: older snapshots are then left unread.
-VERSION = 2
+VERSION = 3
 
 _ARRAY = 1  # msgpack extension type: dtype, shape, little-endian bytes
 

@@ -14,6 +14,8 @@ TRAINING = "training config"
 DATA = "data profile"
 INPUT_STATISTICS = "input statistics"
 TARGET_STATISTICS = "target statistics"
+PACE = "times of other ranks"
+REPLICAS = "weight norms of other replicas"
 
 _VALIDATED = frozenset(f"val_{name}" for name in ACCURACIES)
 

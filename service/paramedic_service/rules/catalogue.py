@@ -15,6 +15,7 @@ from paramedic_service.rules.loss_monitor import LossMonitor
 from paramedic_service.rules.metrics_monitor import MetricsMonitor
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.noise_scale import NoiseMonitor
+from paramedic_service.rules.ranks import RankMonitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.steps import StepMonitor
@@ -37,6 +38,7 @@ MONITORS: tuple[type[Monitor[Any]], ...] = (
     ClippingMonitor,
     NoiseMonitor,
     StepMonitor,
+    RankMonitor,
 )
 """One a family."""
 

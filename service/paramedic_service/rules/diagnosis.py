@@ -4,7 +4,7 @@ The outcome depends on the rows and their order only, never on how they were cut
 restarted service and a replay come to the same findings at the same steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramedic_service.rules import availability
@@ -16,6 +16,7 @@ from paramedic_service.rules.errors import ErrorMonitor
 from paramedic_service.rules.finding import Finding
 from paramedic_service.rules.loss_monitor import LossMonitor
 from paramedic_service.rules.monitor import Monitor
+from paramedic_service.rules.ranks import RankMonitor
 from paramedic_service.rules.rhythm import RhythmMonitor
 from paramedic_service.rules.rulebook import Rulebook
 from paramedic_service.rules.state import code_version, dump, load
@@ -49,6 +50,7 @@ class Diagnosis:
         self._errors = next(monitor for monitor in monitors if isinstance(monitor, ErrorMonitor))
         self._steps = next(monitor for monitor in monitors if isinstance(monitor, StepMonitor))
         self._rhythm = next(monitor for monitor in monitors if isinstance(monitor, RhythmMonitor))
+        self._ranks = next(monitor for monitor in monitors if isinstance(monitor, RankMonitor))
         for monitor in monitors:
             monitor.resume(description)
 
@@ -105,6 +107,48 @@ class Diagnosis:
         self._rhythm.silence(seconds, limit, changes)
         return changes.in_order(PRECEDENCE)
 
+    def pace(self, rank: int, seconds: float, median: float, ranks: int, step: int) -> list[Finding]:
+        """Takes in times a step up to some step: this rank's own median and that over so many ranks, seconds."""
+        self._seen.add(availability.PACE)
+        changes = Changes()
+        self._ranks.pace(rank, seconds, median, ranks, step, changes)
+        return changes.in_order(PRECEDENCE)
+
+    def replicas(
+        self, tensor: str, difference: float, differing: Sequence[int], ranks: int, step: int
+    ) -> list[Finding]:
+        """Takes in how far apart the weights of so many replicas are at a step.
+
+        Args:
+            tensor: Whose norms differ most.
+            difference: Of them, over the larger one; 0 where all are equal.
+            differing: Ranks that differ from most others.
+            ranks: That were compared.
+            step: At which.
+        """
+        self._seen.add(availability.REPLICAS)
+        changes = Changes()
+        self._ranks.difference(tensor, difference, differing, ranks, step, changes)
+        return changes.in_order(PRECEDENCE)
+
+    def lost(self, rank: int, seconds: float, reporting: int, failed: int) -> list[Finding]:
+        """Takes in that this rank's stream broke off so many seconds ago, while so many others report or failed."""
+        changes = Changes()
+        self._ranks.lose(rank, seconds, reporting, failed, self._rhythm.state.last_step, changes)
+        return changes.in_order(PRECEDENCE)
+
+    def returned(self) -> list[Finding]:
+        """Takes in that this rank is back."""
+        changes = Changes()
+        self._ranks.back(self._rhythm.state.last_step, changes)
+        return changes.in_order(PRECEDENCE)
+
+    def resumed(self, attempt: int, previous: int, last_step: int, step: int) -> list[Finding]:
+        """Takes in that this attempt began at a step, and how far an attempt before had come."""
+        changes = Changes()
+        self._steps.resumed(attempt, previous, last_step, step, changes)
+        return changes.in_order(PRECEDENCE)
+
     def fail(self, kind: str, message: str, traceback: str) -> list[Finding]:
         """Takes in that an exception left the training loop: its class name, message and traceback."""
         changes = Changes()
@@ -115,6 +159,7 @@ class Diagnosis:
         """Takes in that the run ended; what it ended with stays found."""
         changes = Changes()
         self._rhythm.end(changes)
+        self._ranks.back(self._rhythm.state.last_step, changes)
         return changes.in_order(PRECEDENCE)
 
     @property
@@ -126,6 +171,24 @@ class Diagnosis:
     def silence_limit(self) -> float:
         """Silence that is normal for this run, seconds."""
         return self._rhythm.limit
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this rank is gone, for all that is known."""
+        return self._ranks.lost
+
+    @property
+    def replica_tolerance(self) -> float:
+        """Relative difference of replicas' norms that says nothing."""
+        return self._ranks.tolerance
+
+    def pace_matters(self, seconds: float, median: float) -> bool:
+        """Whether taking in such times a step would change anything."""
+        return availability.PACE not in self._seen or self._ranks.pace_matters(seconds, median)
+
+    def difference_matters(self, difference: float) -> bool:
+        """Whether taking in such a difference of replicas would change anything."""
+        return availability.REPLICAS not in self._seen or self._ranks.difference_matters(difference)
 
     @property
     def findings(self) -> Mapping[str, Finding]:

@@ -1,14 +1,15 @@
 """The rule on exceptions: one left the training loop, and says what was wrong and often where."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paramedic_service.rules.changes import Changes
 from paramedic_service.rules.declaration import RuleDeclaration
 from paramedic_service.rules.description import Description
 from paramedic_service.rules.episode import Verdict
-from paramedic_service.rules.errors_messages import plain, read_message
-from paramedic_service.rules.finding import Evidence, Severity
+from paramedic_service.rules.errors_messages import Fault, plain, read_message
+from paramedic_service.rules.finding import Evidence, Finding, Severity
 from paramedic_service.rules.monitor import Monitor
 from paramedic_service.rules.standing import LossObservations
 from paramedic_service.rules.telemetry import Rows
@@ -72,6 +73,12 @@ class ErrorMonitor(Monitor[ErrorState]):
             step = self.state.last_step
             verdict = judge(kind, message, traceback, self._description, step)
             self[TRAINING_ERROR].violated(changes, 0, step or 0, lambda: verdict)
+
+
+def read_of_peer(findings: Mapping[str, Finding]) -> bool:
+    """Whether the exception among findings, by rule id, tells that another process is gone."""
+    error = findings.get(TRAINING_ERROR.id)
+    return error is not None and error.evidence[0].meaning == Fault.PEER.value
 
 
 def judge(kind: str, message: str, traceback: str, description: Description, last_step: int | None) -> Verdict:

@@ -19,6 +19,7 @@ class Fault(Enum):
     MEMORY = "out of memory"
     DTYPE = "data type does not fit"
     NONFINITE = "a check found NaN or infinity"
+    PEER = "another process is gone"
     DISCONNECTED = "no gradient reaches the weights"
     OTHER = "error"
 
@@ -99,7 +100,41 @@ _DISCONNECTED = (
     "Mark the layers as trainable.",
 )
 
+_PEER = (
+    "Look at the rank that went first, not at this one: `paramedic findings --rule lost_rank` names it, and its own log"
+    " and the machine's tell why it went.",
+    "Look for a rank that is only slow, or waits for something else, where the message tells of a timeout.",
+)
+
 WORDINGS = (
+    Wording(
+        Fault.PEER,
+        r"Rank (?P<seen>\d+) failed to pass monitoredBarrier",
+        "rank {seen} did not come to a collective operation",
+        _PEER,
+    ),
+    Wording(
+        Fault.PEER,
+        r"gloo[^\n]*(?:Connection (?:closed|reset) by peer|Broken pipe|Connection refused)"
+        r"|Connection (?:closed|reset) by peer \[[^\]]+\]:\d+",
+        "the connection to another rank was closed: that one is gone",
+        _PEER,
+    ),
+    Wording(
+        Fault.PEER,
+        r"ncclRemoteError|remote process exit|Did the remote server shutdown or crash"
+        r"|NCCL communicator (?:was|is) aborted|Collective ops is aborted by"
+        r"|(?:sendBytes|recvValue) failed on SocketImpl|heartbeat timeout",
+        "another rank is gone",
+        _PEER,
+    ),
+    Wording(
+        Fault.PEER,
+        r"Watchdog caught collective operation timeout|Timed out waiting \d+ ?ms for (?:recv|send) operation"
+        r"|gloo[^\n]*(?:Application timeout caused pair closure|Read timeout)",
+        "a collective operation waited in vain for another rank",
+        _PEER,
+    ),
     Wording(
         Fault.LABEL_RANGE,
         r"label value of (?P<seen>-?\d+) which is outside the valid range of (?P<wanted>\[\d+, ?\d+\))",

@@ -58,12 +58,13 @@ SLOW_STEPS = RuleDeclaration(
 RESTARTED_EARLIER = RuleDeclaration(
     id="restarted_earlier",
     family="run",
-    severity=Severity.WARNING,
-    summary="A training that was restarted began from its first step again.",
+    severity=Severity.INFO,
+    summary="A training that was restarted began from an older step than it had reached.",
     requires=("reports",),
     parameters=(Parameter("first", 1, "step up to which a start counts as the very first", unit="steps"),),
     remedies=(
-        "Save checkpoints, and load the latest one before the training is restarted: keras.callbacks.BackupAndRestore.",
+        "Save checkpoints more often, and load the latest one before the training goes on: run.checkpoint() belongs in"
+        " it, and paramedic.init(resume=...) behind it; keras.callbacks.BackupAndRestore.",
         "Report steps that go on where the checkpoint was taken, if that is what happened.",
     ),
 )
@@ -115,6 +116,20 @@ class StepMonitor(Monitor[StepState]):
     def began(self, time: float) -> None:
         """Takes in when a training began, seconds since the Unix epoch."""
         self.state.began = time
+
+    def resumed(self, attempt: int, previous: int, last_step: int, step: int, changes: Changes) -> None:
+        """Takes in that this attempt began at a step, and the last step of the attempt before."""
+        if step >= last_step:
+            return
+        verdict = Verdict(
+            f"Attempt {attempt} began at step {step}, where attempt {previous} had reached step {last_step}:"
+            f" {last_step - step} steps are made again.",
+            (
+                Evidence("report", step, float(step), "first step of the attempt", threshold=float(last_step)),
+                Evidence("report", step, float(last_step), "last step of the attempt before"),
+            ),
+        )
+        changes.add(0, self[RESTARTED_EARLIER].episode.hold(self[RESTARTED_EARLIER].rule, step, verdict))
 
     def observe(self, batch: Rows, losses: LossObservations, changes: Changes) -> None:
         """Judges the times of a batch of rows."""

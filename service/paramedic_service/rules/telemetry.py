@@ -15,6 +15,9 @@ LOSS = "loss"
 LEARNING_RATE = "learning_rate"
 VALIDATION_LOSS = "val_loss"
 
+BUSY_SECONDS = "busy_seconds"
+"""How long a process among many worked on a step without waiting for the others, seconds."""
+
 ACCURACY = "accuracy"
 VALIDATION_ACCURACY = "val_accuracy"
 ACCURACIES = (ACCURACY, "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")

@@ -181,6 +181,18 @@ SITUATIONS: dict[str, tuple[Case, Case]] = {
         ),
     ),
     "stalled": (case("stalled_run"), case("loss_plateau")),
+    "killed_process": (
+        case("lost_rank"),
+        case("lost_rank", finding("training_error", 1, meaning=Fault.MEMORY.value)),
+    ),
+    "lost_peer": (
+        case(finding("training_error", 1, meaning=Fault.PEER.value)),
+        case(finding("training_error", 1, meaning=Fault.OTHER.value)),
+    ),
+    "uneven_input": (case("straggling_rank"), case("straggling_rank", "slow_steps")),
+    "slow_machine": (case("straggling_rank", "slow_steps"), case("straggling_rank")),
+    "replicas_not_averaged": (case(finding("diverging_replicas", 2)), case(finding("diverging_replicas", 500))),
+    "replica_drift": (case(finding("diverging_replicas", 500)), case(finding("diverging_replicas", 2))),
     "converged": (
         case("loss_plateau", description=training(*mlp())),
         case("loss_plateau", "vanishing_gradient", description=training(*mlp(5, "sigmoid"))),
@@ -230,6 +242,7 @@ def test_a_label_without_an_output_unit_is_the_output_layers_fault_where_units_a
         (Fault.RAGGED, "input_shape"),
         (Fault.LABEL_RANGE, "label_encoding"),
         (Fault.MEMORY, "out_of_memory"),
+        (Fault.PEER, "lost_peer"),
         (Fault.DISCONNECTED, "disconnected_tensor"),
         (Fault.OTHER, "training_error"),
     ],
