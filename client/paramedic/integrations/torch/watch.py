@@ -30,6 +30,8 @@ from torch.autograd import Variable
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.recorded import Probed, Recorded
 from paramedic.integrations.torch.norms import SAMPLED, Norms, placed
+from paramedic.integrations.torch.pace import SIGNAL as PACE
+from paramedic.integrations.torch.pace import Pace
 from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
 from paramedic.integrations.watch import EVERY, Watch
@@ -95,6 +97,7 @@ class TorchWatch(Watch):
         self._known = known
         self._norms: Norms | None = None
         self._said = Said()
+        self._pace: Pace | None = None
         self._described = False
         self._observer = _observer(model, loss)
         self._probes = _probes(model, self._layers_known) if probes else None
@@ -133,6 +136,9 @@ class TorchWatch(Watch):
             return None
         gradients, sampled, *said = fetched([*norms.take(), *self._said.take()])
         scalars = self._said.columns(said)
+        if self._pace is not None:
+            seconds, rows = self._pace.take()
+            scalars |= {PACE: (seconds, rows)} if rows else {}
         recorded = Recorded(len(gradients), scalars, norms.blocks(gradients, sampled)) if len(gradients) else None
         if placed(self._optimizers) != norms.places:
             self._norms = None
@@ -184,6 +190,10 @@ class TorchWatch(Watch):
     @guarded
     def _gradients_came(self) -> None:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
+            if self._pace is None and torch.distributed.get_world_size() > 1:
+                self._pace = Pace(next(iter(self._prepared().places)).device)
+            if self._pace is not None:
+                self._pace.computed()
             # DistributedDataParallel averages gradients in a callback of its own, which was queued behind this one.
             Variable._execution_engine.queue_callback(self._backward_ended)
         else:
@@ -192,6 +202,8 @@ class TorchWatch(Watch):
     @guarded
     def _backward_ended(self) -> None:
         self._backwards += 1
+        if self._pace is not None:
+            self._pace.averaged()
         self._measure_gradients(None if self._scaler is None else self._scaler._scale)
 
     # An update.
@@ -264,6 +276,8 @@ class TorchWatch(Watch):
             with torch.no_grad():
                 self._norms.write()
         self._said.write()
+        if self._pace is not None:
+            self._pace.write()
         if not self._described:
             self._describe()
         self._stepped()
