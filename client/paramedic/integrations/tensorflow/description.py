@@ -9,7 +9,9 @@ import keras
 import tensorflow as tf
 
 from paramedic.describe import keras as describe
+from paramedic.describe.data import data_profile
 from paramedic.describe.names import unique
+from paramedic.integrations.keras.backend.tensorflow.first_batch import MAX_SAMPLES
 from paramedic.names import MAX_TENSOR_CHARACTERS
 from paramedic.v1.description_pb2 import Environment, ModelConfig, RunDescription, Tensor, TrainingConfig
 
@@ -29,7 +31,7 @@ def described_loop(model: Any, optimizers: Sequence[Any], loss: Any) -> RunDescr
         model=described_model(model),
         optimizer=_known(lambda: describe.optimizer_config(optimizers[0])) if optimizers else None,
         losses=_known(lambda: describe.loss_configs(model) if loss is None else [describe.loss_config(loss)]),
-        training=_known(lambda: _training(model)),
+        training=_training(model),
         environment=_known(_environment),
     )
 
@@ -58,6 +60,23 @@ def tensor_table(model: Any, variables: Sequence[Any]) -> tuple[list[Any], list[
         Tensor(name=name, shape=variable.shape, element_count=math.prod(variable.shape))
         for name, variable in zip(names, variables, strict=True)
     ]
+
+
+def described_batch(model: Any, x: Any, y: Any) -> RunDescription:
+    """Describes the data by samples of the first batch.
+
+    Args:
+        model: As above.
+        x: Inputs, numpy [samples, ...].
+        y: Targets, likewise; None where they are not known.
+    """
+    data = _known(lambda: data_profile(x, y))
+    training = _training(model)
+    if data is not None:
+        if data.samples < MAX_SAMPLES:  # all of the batch
+            training.batch_size = data.samples
+        data.ClearField("samples")
+    return RunDescription(data=data, training=training)
 
 
 def _training(model: Any) -> TrainingConfig:

@@ -67,14 +67,22 @@ class UpdateRecorder:
         variables: That were updated so far, as they became known.
     """
 
-    def __init__(self, optimizers: Mapping[str, Any], every: int, on_problem: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        optimizers: Mapping[str, Any],
+        every: int,
+        on_problem: Callable[[Exception], None],
+        on_update: Callable[[], None],
+    ) -> None:
         """Prepares to record.
 
         Args:
             optimizers: Keras's, by name.
             every: Updates that are expected between two fetches.
             on_problem: Told of what goes wrong in here, which the training never sees.
+            on_update: Told that an optimizer is called, in Python.
         """
+        self._on_update = on_update
         self.variables: list[Any] = []
         self._every = every
         self._on_problem = on_problem
@@ -179,6 +187,7 @@ class UpdateRecorder:
                 trainable_variables = list(trainable_variables)
             before = None
             try:
+                self._on_update()
                 before = self._before(optimizer, grads, trainable_variables)
             except Exception as problem:
                 self._on_problem(problem)

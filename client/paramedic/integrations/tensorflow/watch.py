@@ -11,9 +11,18 @@ import tensorflow as tf
 
 from paramedic.describe.names import MAX_NAME, unique
 from paramedic.integrations.guarded import guarded
-from paramedic.integrations.recorded import Recorded, report
+from paramedic.integrations.keras.probe_batch import probe_batch
+from paramedic.integrations.keras.probes import Probes
+from paramedic.integrations.recorded import Probed, Recorded, report
 from paramedic.integrations.tensorflow import signals
-from paramedic.integrations.tensorflow.description import described_loop, described_model, tensor_table
+from paramedic.integrations.tensorflow.description import (
+    described_batch,
+    described_loop,
+    described_model,
+    tensor_table,
+)
+from paramedic.integrations.tensorflow.probed_loop import ProbedLoop
+from paramedic.integrations.tensorflow.samples import Samples
 from paramedic.integrations.tensorflow.steps import aligned
 from paramedic.integrations.tensorflow.updates import UpdateRecorder, Updates
 from paramedic.integrations.watch import EVERY, Watch
@@ -26,6 +35,9 @@ LOSS = "loss"
 
 _PATIENCE = 256
 """Calls of `log` without an update after which there will be none to see."""
+
+_SAMPLING = 100
+"""Steps within which the first batch is to be seen."""
 
 
 class TensorFlowWatch(Watch):
@@ -67,7 +79,15 @@ class TensorFlowWatch(Watch):
         optimizers = _by_name(optimizer)
         super().__init__(run, step, every)
         self._model = model
-        self._recorder = UpdateRecorder(optimizers, every, self.switch_off)
+        self._samples: Samples | None = None
+        self._batch: Any = None
+        self._probing = probes
+        self._probes: Probes | None = None
+        self._until = self._step + _SAMPLING
+        if isinstance(model, keras.Model):
+            self._samples = Samples(model, loss, self.switch_off)
+            self._samples.insert()
+        self._recorder = UpdateRecorder(optimizers, every, self.switch_off, self._on_update)
         self._optimizers = optimizers
         self._order: list[int] = []
         self._blind = False
@@ -139,6 +159,8 @@ class TensorFlowWatch(Watch):
 
     def _detach(self) -> None:
         self._recorder.remove()
+        if self._samples is not None:
+            self._samples.remove()
 
     def _fetch(self, probe: int | None) -> None:
         self._times.clear()
@@ -163,7 +185,50 @@ class TensorFlowWatch(Watch):
             signals.blocks(updates, steps, self._order),
         )
         times = [logs[step.logs[-1]].time if step.logs else self._fetched_at for step in steps]
+        self._look_at_samples()
         report(self._run, before, times, recorded, None if probe is None else self._probe(self._step))
+
+    def _look_at_samples(self) -> None:
+        """Describes the first batch once it is there, and probes the model with some of it from then on."""
+        if self._samples is not None:
+            batch = self._samples.read()
+            if batch is not None:
+                self._run.describe(described_batch(self._model, *batch))
+                self._batch = batch
+            if batch is not None or self._step >= self._until:
+                self._samples.remove()
+                self._samples = None
+        if self._probing and self._probes is None and self._batch is not None and self._order:
+            self._begin_probes()
+
+    def _begin_probes(self) -> None:
+        try:
+            variables = [self._recorder.variables[place] for place in self._order]
+            optimizer = next(iter(self._optimizers.values()), None)
+            probed: Any = ProbedLoop(self._model, variables, self._loss, optimizer)
+            probes = Probes(self._model, variables, self._on_layers, probed)
+            probes.begin()
+            x, y = self._batch
+            probes.use(probe_batch(x, y, weights=None, batch_size=None))
+            self._probes = probes
+        except Exception:
+            _LOG.debug("the model cannot be probed", exc_info=True)
+            self._probing = False
+
+    def _on_update(self) -> None:
+        if self._samples is not None:
+            self._samples.updated()
+
+    def _on_layers(self, names: list[str]) -> None:
+        self._run.describe(RunDescription(probed_layers=names))
+
+    def _due(self, step: int) -> bool:
+        if self._probes is None:
+            return self._probing and not self._order  # the first step, which says what there is to probe
+        return self._probes.due(step)
+
+    def _probe(self, step: int) -> Probed | None:
+        return None if self._probes is None else self._probes.run(step, lambda batch: batch)
 
     def _despair(self, logs: list[signals.Log]) -> None:
         """Says once that the optimizer is not seen at work."""
@@ -186,6 +251,7 @@ class TensorFlowWatch(Watch):
         variables, table = tensor_table(self._model, [self._recorder.variables[place] for place in places])
         self._order = [self._recorder.place(variable) for variable in variables]
         self._run.describe(RunDescription(model=described_model(self._model), tensors=table))
+        self._probes = None  # it measures the gradients of the variables before
 
 
 def _by_name(optimizer: Any) -> dict[str, Any]:
