@@ -222,7 +222,7 @@ def test_a_mistake_inside_the_train_step_costs_the_monitor_and_not_the_training(
     def mistaken(tensor: Any) -> Any:
         raise AttributeError("no")
 
-    monkeypatch.setattr(taps, "_half_square", mistaken)
+    monkeypatch.setattr(taps, "half_square", mistaken)
     assert_trained_but_off(Monitor(recording.run), caplog)
 
 

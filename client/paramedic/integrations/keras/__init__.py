@@ -9,10 +9,10 @@ Example:
 
 import keras
 
-if keras.backend.backend() != "tensorflow":
+if keras.backend.backend() not in ("tensorflow", "jax", "torch"):
     raise ImportError(
-        "paramedic.integrations.keras records inside TensorFlow's train step, but Keras runs on "
-        f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow, or log from your own loop with run.log()"
+        "paramedic.integrations.keras records inside the train step of TensorFlow, JAX or torch, but Keras runs on "
+        f"{keras.backend.backend()!r}; set KERAS_BACKEND, or log from your own loop with run.log()"
     )
 
 from paramedic.integrations.keras.monitor import Monitor

@@ -82,8 +82,5 @@ class Backend(Protocol):
         """Returns over how many replicas a model is trained."""
 
 
-NAMES = ("tensorflow", "jax", "torch")
-"""Backends of Keras that are known."""
-
 backend = cast(Backend, importlib.import_module(f"{__name__}.{keras.backend.backend()}"))
 """The one that Keras runs on."""

@@ -147,12 +147,14 @@ class Taps:
 
 
 def loss_scale(optimizer: Any) -> Any:
+    """Returns what an optimizer multiplies the loss by; None where it does not."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return read(optimizer.dynamic_scale) if optimizer.built else optimizer.initial_scale
     return optimizer.loss_scale_factor
 
 
 def read(variable: Any) -> Any:
+    """Reads a variable of Keras or TensorFlow, in the graph that is being built or at once."""
     resource = variable.value if isinstance(variable, keras.Variable) else variable
     return tf.raw_ops.ReadVariableOp(resource=resource.handle, dtype=resource.dtype)
 

@@ -1,0 +1,1 @@
+"""What backends share that run a model as a function of its weights."""
