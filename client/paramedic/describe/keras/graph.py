@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from paramedic.describe.keras.layers import MAX_NAME, unique
+from paramedic.describe.names import MAX_NAME, unique
 from paramedic.describe.settings import settings
 from paramedic.v1.description_pb2 import GraphNode
 

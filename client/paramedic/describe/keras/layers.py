@@ -5,8 +5,7 @@ from typing import Any
 
 import keras
 
-MAX_NAME = 512
-"""Characters of a layer's name."""
+from paramedic.describe.names import MAX_NAME, unique
 
 
 def walk(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -39,17 +38,3 @@ def named_layers(model: Any) -> list[tuple[str, Any]]:
     placed = list(walk(model))
     names = unique([path for path, _ in placed], MAX_NAME)
     return [(name, layer) for name, (_, layer) in zip(names, placed, strict=True)]
-
-
-def unique(names: list[str], limit: int) -> list[str]:
-    """Returns the names cut to a length, with a number appended to those that are there already."""
-    seen: set[str] = set()
-    result = []
-    for name in names:
-        candidate, number = name[-limit:], 1
-        while candidate in seen:
-            number += 1
-            candidate = f"{name[-(limit - 8) :]}#{number}"
-        seen.add(candidate)
-        result.append(candidate)
-    return result

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from paramedic.describe.keras.graph import graph_nodes, is_opaque
-from paramedic.describe.keras.layers import unique, walk
+from paramedic.describe.keras.layers import walk
+from paramedic.describe.names import MAX_NAME, unique
 from paramedic.describe.settings import settings
 from paramedic.v1.description_pb2 import LayerConfig, ModelConfig
 
-_MAX_NAME = 512
 # Said by fields of their own, or not worth saying of a layer.
 _SAID_ELSEWHERE = frozenset({"name", "trainable", "activation", "units", "filters", "batch_shape", "build_config"})
 
@@ -23,7 +23,7 @@ def model_config(model: Any) -> ModelConfig:
         model: A keras.Model, built or not; shapes and sizes of what is not built are omitted.
     """
     placed = list(walk(model))
-    names = unique([path for path, _ in placed], _MAX_NAME)
+    names = unique([path for path, _ in placed], MAX_NAME)
     name_of = {id(layer): name for name, (_, layer) in zip(names, placed, strict=True)}
     feeds = _feeds(model, name_of)
     operations = _operations(model, name_of)

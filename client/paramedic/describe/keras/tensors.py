@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from paramedic.describe.keras.layers import unique, walk
+from paramedic.describe.keras.layers import walk
+from paramedic.describe.names import unique
 from paramedic.names import MAX_TENSOR_CHARACTERS
 from paramedic.v1.description_pb2 import Tensor, TensorRole
 

@@ -89,6 +89,11 @@ class Norms:
         columns = {id(parameter): column for column, parameter in enumerate(self.parameters)}
         self._order = np.array([columns[id(parameter)] for parameter in parameters], np.int64)
 
+    @property
+    def ordered(self) -> list[Any]:
+        """The parameters in the order of the tensor table."""
+        return [self.parameters[column] for column in self._order]
+
     def measure_gradients(self, scale: Any) -> None:
         """Measures the gradients as they are.
 

@@ -12,12 +12,13 @@ The parts it is made of, and what it asks of them:
   nothing. A part that cannot be described is left out and logged at debug level; the tensor table is always there.
   `model` may be wrapped (DistributedDataParallel, torch.compile). `training.replicas` and
   `optimizer.dynamic_loss_scale` are filled in here.
-- `paramedic.integrations.torch.probes.Probes(model, on_layers)`: `on_layers(names)` is called before the first result, as
-  in Keras. `begin()` once when the training begins; `end()`. `due(step)`: whether the step that comes next is to be
-  probed; then `attach()` puts the hooks on, before its forward pass. `take_gradients(parameters, scale)` at the end of
-  every backward pass of such a step, before anything clips `.grad`; the loss scale is a tensor, or None.
-  `result(step, parameters) -> Probed | None` right after the optimizers' step, with the parameters in the table's
-  order: takes the hooks off, returns what they saw (this may wait for the device). `remove()` takes hooks off for good.
+- `paramedic.integrations.torch.probes.Probes(model, on_layers, observer)`: `on_layers(names)` is called before the
+  first result, as in Keras; the observer knows the layers. `begin()` once when the training begins; `end()`.
+  `due(step)`: whether the step that comes next is to be probed; then `attach()` puts the hooks on, before its forward
+  pass. `take_gradients(parameters, scale)` at the end of every backward pass of such a step, before anything clips
+  `.grad`; the loss scale is a tensor, or None. `result(step, parameters) -> Probed | None` right after the optimizers'
+  step, with the parameters in the table's order: takes the hooks off, returns what they saw (this may wait for the
+  device). `remove()` takes hooks off for good.
 """
 
 import functools
@@ -27,11 +28,14 @@ from typing import Any
 import torch
 from torch.autograd import Variable
 
+from paramedic.describe.torch import describe
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.recorded import Probed, Recorded
 from paramedic.integrations.torch.norms import SAMPLED, Norms, placed
+from paramedic.integrations.torch.observer import Observer
 from paramedic.integrations.torch.pace import SIGNAL as PACE
 from paramedic.integrations.torch.pace import Pace
+from paramedic.integrations.torch.probes import Probes
 from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
 from paramedic.integrations.watch import EVERY, Watch
@@ -99,8 +103,8 @@ class TorchWatch(Watch):
         self._said = Said()
         self._pace: Pace | None = None
         self._described = False
-        self._observer = _observer(model, loss)
-        self._probes = _probes(model, self._layers_known) if probes else None
+        self._observer = Observer(model, loss)
+        self._probes = Probes(model, self._layers_known, self._observer) if probes else None
         self._probed: tuple[int, Probed | None] | None = None
         self._attached = False
         self._hooked: list[Any] = []
@@ -247,7 +251,9 @@ class TorchWatch(Watch):
         self._done += 1
         if self._attached and self._probes is not None:
             self._attached = False
-            self._probed = self._done, self._probes.result(self._done, self._norms.parameters if self._norms else [])
+            if not self._described:
+                self._describe()  # the table gives the order of what was measured
+            self._probed = self._done, self._probes.result(self._done, self._norms.ordered if self._norms else [])
         self._arm()
 
     def _arm(self) -> None:
@@ -314,10 +320,6 @@ class TorchWatch(Watch):
 
     def _describe(self) -> None:
         self._described = True
-        try:
-            from paramedic.describe.torch import describe
-        except ImportError:
-            return
         parameters = self._norms.parameters if self._norms is not None else []
         description, ordered = describe(self._model, self._optimizers, parameters, self._observer, self._loss)
         if self._norms is not None:
@@ -341,19 +343,3 @@ def _optimizers(given: Any) -> tuple[Any, ...]:
     if not optimizers:
         raise TypeError("optimizer: expected a torch.optim.Optimizer, or several, got none")
     return tuple(optimizers)
-
-
-def _observer(model: Any, loss: Any) -> Any:
-    try:
-        from paramedic.integrations.torch.observer import Observer
-    except ImportError:
-        return None
-    return Observer(model, loss)
-
-
-def _probes(model: Any, on_layers: Any) -> Any:
-    try:
-        from paramedic.integrations.torch.probes import Probes
-    except ImportError:
-        return None
-    return Probes(model, on_layers)

@@ -1,0 +1,392 @@
+"""The first step of a training, looked at from beside: what calls what, what is minimised, what the data is like.
+
+Hooks see the calls of modules. What happens between them is read from the autograd graph, which is there anyway: each
+output's node is marked with its call, and a walk from an input's node back to the marks meets the functions between.
+Nothing is kept but those marks, which go with the graph. The graph of the loss is read when its backward pass begins,
+while it still holds the targets. After the first step nothing of this is left.
+"""
+
+import functools
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.weak import WeakIdKeyDictionary
+
+from paramedic.describe.data import array_profile, arrays
+from paramedic.describe.torch import (
+    RECURRENT,
+    STATE,
+    Call,
+    Forward,
+    FoundLoss,
+    Seen,
+    found_losses,
+    is_compiled,
+    named_leaves,
+    operation,
+    unwrapped,
+)
+from paramedic.describe.torch.forward import INPUT
+from paramedic.describe.torch.kinds import CHANNELS_FIRST
+from paramedic.integrations.torch.entrances import entrances
+from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, ArrayProfile
+
+_LOG = logging.getLogger("paramedic")
+
+_MARK = "paramedic"
+_MAX_CALLS = 20_000
+_TARGETS = frozenset({"labels", "label", "targets", "target"})
+_numbers = itertools.count(1)
+
+
+class Observer:
+    """Looks at one step of a model.
+
+    Attributes:
+        seen: What was seen so far.
+    """
+
+    def __init__(self, model: Any, loss: Any = None) -> None:
+        """Waits for the first forward pass that a gradient is wanted of.
+
+        Args:
+            model: The torch.nn.Module that is trained; it may be wrapped.
+            loss: The loss, where that is a module; it is seen by its graph in any case.
+        """
+        self.seen = Seen()
+        self._model = model
+        self._number = 0
+        self._done = False
+        self._entered = False
+        self._given: Any = None
+        self._raw: set[int] = set()
+        self._pending: list[tuple[list[int], tuple[int, ...]]] = []
+        self._made_by: Any = WeakIdKeyDictionary()
+        self._handles: list[Any] = []
+        self._backward = _BeforeBackward(self.see_loss)
+        self._entrances = [
+            entrance.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True)
+            for entrance in entrances(model)
+        ]
+
+    def remove(self) -> None:
+        """Looks no further, and takes the hooks off."""
+        self._finish()
+        self._done = True
+        self._take_off(self._entrances)
+
+    def see_loss(self, loss: Any) -> None:
+        """Takes in the loss before its backward pass, unless that was done.
+
+        Args:
+            loss: A scalar with its graph; scaled or not.
+        """
+        if self._done or self.seen.losses:
+            return
+        self._backward.remove()
+        try:
+            self._read_loss(loss)
+        except Exception:
+            _LOG.debug("the loss could not be described", exc_info=True)
+        self._finish()
+
+    def _enter(self, module: Any, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if self._done or not torch.is_grad_enabled():
+            return
+        try:
+            self._begin(module, args, kwargs)
+        except Exception:
+            _LOG.debug("the first step cannot be looked at", exc_info=True)
+            self._finish()
+
+    def _begin(self, module: Any, args: Any, kwargs: Any) -> None:
+        if self._handles and module is not self._model:
+            return  # another part of a model that is called by its parts
+        if self._entered and self.seen.forward is not None and not self._handles:
+            return  # a second forward pass of the same step
+        self._take_off(self._handles)
+        self._entered = True
+        self._number = next(_numbers)
+        self.seen.forward = None
+        self._pending.clear()
+        self._given = _structure(args, kwargs)
+        self._raw = {id(tensor) for _, tensor in arrays(self._given)}
+        if torch.is_autocast_enabled(_device_of(self._model)):
+            self.seen.precision = f"mixed_{str(torch.get_autocast_dtype(_device_of(self._model))).rpartition('.')[2]}"
+        self._backward.insert()
+        if is_compiled(self._model) or isinstance(self._model, torch.nn.DataParallel):
+            return
+        self.seen.forward = Forward()
+        for path, leaf in named_leaves(unwrapped(self._model)):
+            if is_compiled(leaf):
+                continue
+            self._handles.append(leaf.register_forward_pre_hook(self._before_call, with_kwargs=True))
+            self._handles.append(leaf.register_forward_hook(functools.partial(self._after_call, path)))
+        if module is self._model:
+            self._handles.append(module.register_forward_hook(self._leave))
+
+    def _leave(self, module: Any, args: Any, output: Any) -> None:
+        self._take_off(self._handles)
+        self._made_by.clear()
+
+    def _before_call(self, module: Any, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling() or self._done:
+            return
+        try:
+            # Before the call: one that works in place moves what its input comes from.
+            tensors = list(_tensors((args, kwargs)))
+            sources = [source for tensor in tensors for source in self._sources(tensor)]
+            shape = tuple(tensors[0].shape) if tensors else ()
+            self._pending.append((list(dict.fromkeys(sources)), shape))
+        except Exception:
+            self._fail()
+
+    def _after_call(self, path: str, module: Any, args: Any, output: Any) -> None:
+        if torch.compiler.is_compiling() or self._done or self.seen.forward is None or not self._pending:
+            return
+        try:
+            sources, shape = self._pending.pop()
+            made = list(_tensors(output))
+            place = self._add(Call(path, module, sources, shape, tuple(made[0].shape) if made else ()))
+            for position, tensor in enumerate(made):
+                into = place
+                if position and isinstance(module, RECURRENT):
+                    into = self._add(Call(STATE, sources=[place]))
+                self._made_by[tensor] = into
+                if tensor.grad_fn is not None:
+                    self._mark(tensor.grad_fn, into)
+        except Exception:
+            self._fail()
+
+    def _sources(self, tensor: Any) -> list[int]:
+        if tensor.grad_fn is not None:
+            place = self._resolve(tensor.grad_fn)
+            if place is not None:
+                return [place]
+        if tensor in self._made_by:
+            return [self._made_by[tensor]]
+        return [INPUT] if id(tensor) in self._raw else []
+
+    def _resolve(self, root: Any) -> int | None:
+        """Returns the place of the call that a node comes from; operations on the way become calls."""
+        pending = [root]
+        while pending:
+            node = pending[-1]
+            if self._is_marked(node):
+                pending.pop()
+                continue
+            below = [each for each, _ in node.next_functions if each is not None and not _is_parameter(each)]
+            waiting = [each for each in below if not self._is_marked(each)]
+            if waiting:
+                pending += waiting
+                if len(pending) > _MAX_CALLS:
+                    raise OverflowError("the graph is too large")
+                continue
+            sources = list(dict.fromkeys(place for each in below if (place := self._place(each)) is not None))
+            self._mark(node, self._add(Call(operation(node), sources=sources)) if sources else None)
+            pending.pop()
+        return self._place(root)
+
+    def _add(self, call: Call) -> int:
+        assert self.seen.forward is not None
+        calls = self.seen.forward.calls
+        if len(calls) >= _MAX_CALLS:
+            raise OverflowError("there are too many calls")
+        calls.append(call)
+        return len(calls) - 1
+
+    def _mark(self, node: Any, place: int | None) -> None:
+        node.metadata[_MARK] = (self._number, place)
+
+    def _is_marked(self, node: Any) -> bool:
+        return bool(node.metadata.get(_MARK, (0, None))[0] == self._number)
+
+    def _place(self, node: Any) -> int | None:
+        number, place = node.metadata.get(_MARK, (0, None))
+        return place if number == self._number else None
+
+    def _read_loss(self, loss: Any) -> None:
+        if getattr(loss, "grad_fn", None) is None:
+            return
+        forward = self.seen.forward
+        found = found_losses(loss.grad_fn, lambda node: self._place(node) is not None)
+        ends = []
+        for each in found:
+            place = None
+            if forward is not None and each.prediction is not None and not _is_parameter(each.prediction):
+                place = self._resolve(each.prediction)
+            ends.append(place)
+        if forward is not None and forward.calls:
+            if None in ends:
+                return  # something else than this model is judged as well
+            forward.ends = [end for end in ends if end is not None]
+        elif any(not _speaks_for_itself(each) for each in found):
+            return
+        self.seen.losses = [each.config for each in found]
+        targets = [self._target(each, end) for each, end in zip(found, ends, strict=True)]
+        self.seen.targets = [target for target in targets if target is not None]
+        if len(self.seen.targets) != len(targets):
+            self.seen.targets = []  # which one is missing could not be told
+        for place, target in enumerate(self.seen.targets if len(targets) > 1 else []):
+            target.name = str(place)
+
+    def _target(self, loss: FoundLoss, end: int | None) -> ArrayProfile | None:
+        if loss.target is None or not loss.target.dim():
+            return None
+        target = _plain(loss.target)
+        shape = list(target.shape)
+        output = self._module_shape(end)
+        if len(output) == 3 and target.dim() == 1 and target.numel() == output[0] * output[1]:
+            shape = list(output[:2])  # one label a time step, which cross-entropy takes in a row
+        if loss.ignored is not None and bool((target == loss.ignored).any()):
+            target = target[target != loss.ignored]
+        elif shape != list(target.shape):
+            target = target.reshape(shape)
+        if not target.numel():
+            return None
+        profile = array_profile(target, labels=True)
+        profile.shape[:] = [-1, *shape[1:]]
+        if loss.config.name == "sparse_categorical_crossentropy":
+            profile.encoding = LABEL_ENCODING_INTEGER  # of many classes, one batch shows too few to tell by the values
+        return profile
+
+    def _module_shape(self, place: int | None) -> tuple[int, ...]:
+        """Shape of what the layer at or before a place puts out."""
+        calls = self.seen.forward.calls if self.seen.forward is not None else []
+        while place is not None and place >= 0:
+            if calls[place].module is not None:
+                return calls[place].output_shape
+            place = next(iter(calls[place].sources), None)
+        return ()
+
+    def _finish(self) -> None:
+        """Describes what was kept of the data, and lets go of everything."""
+        self._take_off(self._handles)
+        self._backward.remove()
+        self._made_by.clear()
+        given, self._given = self._given, None
+        if given is not None and not self.seen.inputs:
+            try:
+                self._read_inputs(given)
+            except Exception:
+                _LOG.debug("the first batch could not be described", exc_info=True)
+        if self._entered and self.seen.forward is not None and not self.seen.forward.calls:
+            self.seen.forward = None
+        if self._entered:
+            self._done = True
+            # Elsewhere they stay, and do nothing: a model that was compiled with hooks on it would be compiled again.
+            self._take_off(self._entrances)
+
+    def _read_inputs(self, given: Any) -> None:
+        profiles: list[ArrayProfile] = []
+        for name, tensor in arrays(given):
+            values = self._batch_first(_plain(tensor))
+            if values.dim():
+                profiles.append(array_profile(values, name))
+                if self.seen.batch_size is None:
+                    self.seen.batch_size = len(values)
+        self.seen.inputs = profiles
+        if not self.seen.precision:
+            self.seen.precision = str(next(iter(self._model.parameters())).dtype).rpartition(".")[2]
+
+    def _batch_first(self, values: Any) -> Any:
+        """An input with its batch first and its channels last, as layers are described."""
+        for call in self.seen.forward.calls if self.seen.forward is not None else []:
+            module, shape = call.module, call.input_shape
+            if isinstance(module, RECURRENT) and not module.batch_first and shape[:2] == tuple(values.shape[:2]):
+                return values.transpose(0, 1)
+            if isinstance(module, CHANNELS_FIRST) and shape == tuple(values.shape) and values.dim() >= 3:
+                return values.movedim(1, -1)
+        return values
+
+    def _fail(self) -> None:
+        _LOG.debug("the forward pass cannot be followed", exc_info=True)
+        self._take_off(self._handles)
+        self.seen.forward = None
+
+    def _take_off(self, handles: list[Any]) -> None:
+        for handle in handles:
+            handle.remove()
+        handles.clear()
+
+
+class _BeforeBackward:
+    """Is told of the next tensor whose backward pass begins; until then, and no longer."""
+
+    def __init__(self, tell: Callable[[Any], None]) -> None:
+        self._tell = tell
+        self._stand_in: Any = None
+        self._original: Any = None
+
+    def insert(self) -> None:
+        if self._stand_in is not None:
+            return
+        original = self._original = torch.Tensor.backward
+
+        @functools.wraps(original)
+        def backward(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._stand_in is not None:
+                self._tell(tensor)
+            return original(tensor, *args, **kwargs)
+
+        self._stand_in = backward
+        torch.Tensor.backward = backward
+
+    def remove(self) -> None:
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None and torch.Tensor.backward is stand_in:
+            torch.Tensor.backward = self._original
+
+
+def _tensors(structure: Any) -> Iterator[Any]:
+    """The tensors of arguments or outputs."""
+    if isinstance(structure, torch.Tensor):
+        yield structure
+    elif isinstance(structure, torch.nn.utils.rnn.PackedSequence):
+        yield structure.data
+    elif isinstance(structure, dict):
+        for value in structure.values():
+            yield from _tensors(value)
+    elif isinstance(structure, list | tuple):
+        for value in structure:
+            yield from _tensors(value)
+
+
+def _structure(args: Any, kwargs: Any) -> Any:
+    """The inputs among the arguments of a model, as `arrays` takes them."""
+    named = {name: value for name, value in kwargs.items() if name not in _TARGETS and _holds_tensor(value)}
+    positional = [value for value in args if _holds_tensor(value)]
+    if not named and len(positional) == 1:
+        return positional[0]
+    return {str(place): value for place, value in enumerate(positional)} | named
+
+
+def _holds_tensor(value: Any) -> bool:
+    return not isinstance(value, torch.nn.utils.rnn.PackedSequence) and any(True for _ in _tensors(value))
+
+
+def _plain(tensor: Any) -> Any:
+    """A tensor as numpy can have it, on the host."""
+    tensor = tensor.detach()
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu()
+
+
+def _device_of(model: Any) -> str:
+    return next((str(parameter.device.type) for parameter in model.parameters()), "cpu")
+
+
+def _is_parameter(node: Any) -> bool:
+    return hasattr(node, "variable")
+
+
+def _speaks_for_itself(loss: FoundLoss) -> bool:
+    """Whether a loss can be told without what the model ends in."""
+    return bool(loss.config.from_logits) or loss.config.name not in (
+        "sparse_categorical_crossentropy",
+        "binary_crossentropy",
+    )
