@@ -49,7 +49,8 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update.
     Their squares are summed in float32, so that a norm above 1e19 reads as infinity and one below 1e-19 as zero. Where
     a train step of one's own calls its optimizer inside a `tf.cond`, a `tf.while_loop` or a `tf.function`, there are no
-    norms, only what the step returns. A fit over several replicas (tf.distribute) is not monitored.
+    norms, only what the step returns. Over the replicas of a tf.distribute.MirroredStrategy, gradients are summed, and
+    losses and metrics averaged; a fit by any other strategy with several replicas is not monitored.
 
     An exception that ends the training is reported. Keras tells callbacks nothing of one, so the Monitor sees those
     that leave the train step, which includes the input pipeline. One that is raised elsewhere, in validation or in

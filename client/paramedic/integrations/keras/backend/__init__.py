@@ -79,7 +79,7 @@ class Backend(Protocol):
         """Compiles a function of a model, to be called with other arguments of that kind, where it changes nothing."""
 
     def replicas(self, model: Any) -> int:
-        """Returns over how many replicas a model is trained."""
+        """Returns over how many replicas that cannot be read in one place a model is trained; 1 for none."""
 
 
 backend = cast(Backend, importlib.import_module(f"{__name__}.{keras.backend.backend()}"))

@@ -176,7 +176,9 @@ class Recorder:
         self._on_traced(traced)
 
 
-@jax.jit
-def _joined(numbers: list[Any], norms: list[Any]) -> Any:
+def _row(numbers: list[Any], norms: list[Any]) -> Any:
     parts = [jnp.asarray(each, jnp.float32).reshape(1) for each in numbers]
     return jnp.concatenate([jnp.zeros(0), *parts, *norms], dtype=jnp.float32)
+
+
+_joined = jax.jit(_row)

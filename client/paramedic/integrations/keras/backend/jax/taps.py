@@ -126,8 +126,7 @@ def _loss_scale(optimizer: Any) -> Any:
     return optimizer.loss_scale_factor
 
 
-@jax.jit
-def _norms(tensors: Sequence[Sequence[Any]]) -> Any:
+def _measured(tensors: Sequence[Sequence[Any]]) -> Any:
     """The norms of all gradients, all weights and all updates, float32 [3 * tensors]."""
     # Without a barrier the compiler may fuse this with the step's own arithmetic, and round that in another way.
     gradients, before, after = zip(*jax.lax.optimization_barrier(tensors), strict=True)
@@ -138,6 +137,9 @@ def _norms(tensors: Sequence[Sequence[Any]]) -> Any:
     squares += [_square(_wide(weight)) for weight in before]
     squares += [_square(update) for update in updates]
     return jnp.sqrt(jnp.stack(squares))
+
+
+_norms = jax.jit(_measured)
 
 
 def _wide(tensor: Any) -> Any:

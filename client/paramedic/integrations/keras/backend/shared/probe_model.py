@@ -127,6 +127,7 @@ class ProbedModel:
             present = {name: self._calculus.constant(path.present) for name, path in paths.items()}
             return loss, {"scale": scale, "present": present, **watched.stacked()}
 
+        measured: dict[str, Any]
         gradients, measured = self._calculus.differentiated(
             loss_of, {"trainable": list(argument["trainable"]), "zeros": zeros}
         )

@@ -14,5 +14,6 @@ DATA_ENDED = (StopIteration, tf.errors.OutOfRangeError)
 
 
 def replicas(model: Any) -> int:
-    """Returns over how many replicas a model is trained."""
-    return int(model.distribute_strategy.num_replicas_in_sync)
+    """Returns over how many replicas a model is trained that cannot be read in one place; those of one process can."""
+    strategy = model.distribute_strategy
+    return 1 if isinstance(strategy, tf.distribute.MirroredStrategy) else int(strategy.num_replicas_in_sync)

@@ -52,7 +52,7 @@ def harmless(model: Any, function: Callable[..., Any], argument: Any) -> Callabl
         Exception: Whatever tracing it raises; the model is as it was.
     """
     # Regularisers take their variables from the scope; these are themselves, so that tapes still see them.
-    with shielded(model, {id(variable): variable.value for variable in model.trainable_variables}):
+    with shielded(model, {id(variable): _one_of(variable.value) for variable in model.trainable_variables}):
         concrete = tf.function(function, autograph=False).get_concrete_function(argument)
     graph = concrete.graph.as_graph_def()
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
@@ -61,3 +61,8 @@ def harmless(model: Any, function: Callable[..., Any], argument: Any) -> Callabl
         if definition is not None and definition.is_stateful and operation != "Placeholder":
             raise HarmfulError(f"the model has operations with effects: {operation}")
     return cast(Callable[..., Any], concrete)
+
+
+def _one_of(variable: Any) -> Any:
+    """A variable, or its first copy where every replica has one; they are alike."""
+    return variable.values[0] if isinstance(variable, tf.distribute.DistributedValues) else variable

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from paramedic.describe.keras import optimizers_of
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
+from paramedic.integrations.keras.backend.tensorflow.replicas import averaged, is_first, several
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
 from paramedic.integrations.keras.backend.tensorflow.taps import Measured, Taps
-from paramedic.integrations.keras.scalars import scalars
+from paramedic.integrations.keras.scalars import LOSS, scalars
 from paramedic.integrations.keras.traced import Traced, recorded, traced_step
 from paramedic.integrations.recorded import Recorded
 
@@ -105,7 +106,7 @@ class Recorder:
             self._taps.remove()
         try:
             self._record(self._taps.measured, logs if isinstance(logs, Mapping) else {}, data)
-            if self._first_batch is not None:
+            if self._first_batch is not None and is_first():
                 self._first_batch.record(data)
         except Exception as problem:
             self._on_problem(problem)
@@ -113,6 +114,10 @@ class Recorder:
 
     def _record(self, measured: Measured, logs: Mapping[str, Any], data: Any) -> None:
         found = scalars(measured.loss, measured.learning_rates, logs)
+        if several() > 1:
+            found = _averaged(found, measured.loss is not None)
+        if not is_first():
+            return
         if self.traced is None:
             updated = [(tensor.variable, tensor.optimizer) for tensor in measured.tensors.values()]
             self.traced = traced_step(self.model, updated, list(measured.loss_scales), list(found), data)
@@ -126,3 +131,16 @@ class Recorder:
         for part in ("gradient", "weight", "update"):
             row += [np.nan if tensor is None else getattr(tensor, part) for tensor in tensors]
         self._ring.write(tf.stack([tf.cast(value, tf.float32) for value in row]))
+
+
+def _averaged(found: Mapping[str, Any], divided: bool) -> dict[str, Any]:
+    """Averages scalar signals over replicas; all of them ask for it.
+
+    Args:
+        found: By name.
+        divided: Whether the loss of a replica is its share of the loss, which is their sum.
+    """
+    parts = [
+        tf.cast(value, tf.float32) * (several() if divided and name == LOSS else 1) for name, value in found.items()
+    ]
+    return dict(zip(found, tf.unstack(averaged(tf.stack(parts))), strict=True)) if parts else {}

@@ -1,11 +1,14 @@
 """Where a train step hands its loss and gradients to an optimizer, and what is measured there."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from paramedic.integrations.keras.backend.tensorflow.replicas import is_first, summed
 
 
 @dataclass(slots=True)
@@ -58,27 +61,36 @@ class Taps:
             optimizers: By name.
             on_problem: Told of what goes wrong in here, which the training never sees.
         """
-        self.measured = Measured()
         self._on_problem = on_problem
-        self._graph: Any = None
+        self._step = _Step()
+        self._inserted = 0
         self._patches = [
             (vars(optimizer), self._tap_apply(name, optimizer), self._tap_loss(optimizer))
             for name, optimizer in optimizers.items()
         ]
 
+    @property
+    def measured(self) -> Measured:
+        """What was measured in this replica's step."""
+        return self._step.measured
+
     def begin_step(self) -> None:
         """Forgets the step before; what follows belongs to a new one."""
-        self.measured = Measured()
-        self._graph = tf.compat.v1.get_default_graph()
+        self._step.measured = Measured()
+        self._step.graph = tf.compat.v1.get_default_graph()
 
     def insert(self) -> None:
-        """Puts the taps in."""
+        """Puts the taps in; steps of several replicas put them in together."""
+        self._inserted += 1
         for attributes, apply, scale_loss in self._patches:
             attributes["apply"] = apply
             attributes["scale_loss"] = scale_loss
 
     def remove(self) -> None:
-        """Takes the taps out."""
+        """Takes the taps out, once every step is done."""
+        self._inserted -= 1
+        if self._inserted:
+            return
         for attributes, _, _ in self._patches:
             attributes.pop("apply", None)
             attributes.pop("scale_loss", None)
@@ -119,7 +131,7 @@ class Taps:
 
     def _reachable(self) -> bool:
         # What is computed inside a branch or a loop of its own cannot be read from the step around it.
-        return tf.compat.v1.get_default_graph() is self._graph
+        return tf.compat.v1.get_default_graph() is self._step.graph
 
     def _before(
         self, name: str, optimizer: Any, grads: list[Any], trainable_variables: list[Any] | None
@@ -132,6 +144,9 @@ class Taps:
         scale = loss_scale(optimizer)
         if scale is not None:
             self.measured.loss_scales[name] = scale
+        grads = summed(grads)
+        if not is_first():
+            return []
         return [
             (variable, half_square(gradient), read(variable))
             for gradient, variable in zip(grads, trainable_variables, strict=True)
@@ -144,6 +159,14 @@ class Taps:
             self.measured.tensors[id(variable)] = MeasuredTensor(
                 variable, name, gradient, half_square(weight), half_square(update)
             )
+
+
+class _Step(threading.local):
+    """The step that is being traced; every replica's has a thread of its own."""
+
+    def __init__(self) -> None:
+        self.measured = Measured()
+        self.graph: Any = None
 
 
 def loss_scale(optimizer: Any) -> Any:
