@@ -13,6 +13,7 @@ class DisabledRun(Run):
         self._settings = settings
         self._open = False
         self._inert = True
+        self._before_end = []
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -37,6 +38,11 @@ class DisabledRun(Run):
     @property
     def last_step(self) -> int | None:
         """None was logged."""
+        return None
+
+    @property
+    def _last_step(self) -> int | None:
+        """None."""
         return None
 
     def start(self) -> None:

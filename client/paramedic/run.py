@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 import numpy.typing as npt
 
 from paramedic import lifecycle
+from paramedic.attempts import state_of
 from paramedic.buffer import RowBuffer
 from paramedic.drops import Drops
 from paramedic.encoding import encode_registration
@@ -183,6 +184,21 @@ class Run:
             except Exception as error:
                 _LOG.warning("the model cannot be watched; the training goes on without it", exc_info=error)
         return Unwatched()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """What to keep with a checkpoint, so that `paramedic.init(resume=...)` goes on with this run from there.
+
+            torch.save({"model": model.state_dict(), "paramedic": run.checkpoint()}, path)
+            ...
+            run = paramedic.init(resume=torch.load(path)["paramedic"])
+
+        Returns:
+            Project, id and attempt of the run, and the last step logged, None before the first: a dictionary that JSON
+            keeps as it is.
+        """
+        self._collect()
+        identity = self._settings.identity
+        return state_of(identity.project, identity.id, identity.attempt, self._last_step)
 
     def before_end(self, flush: Callable[[], None]) -> None:
         """Has somebody report what it still holds before the run ends, or says what ended it."""
@@ -425,6 +441,10 @@ class Run:
         failed = isinstance(status, str) and status == "failed"
         state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
         self._sender.close(FinishRun(state=state, time=time.time()), timeout)
+
+    @property
+    def _last_step(self) -> int | None:
+        return self._buffer.last_step
 
     def _collect(self) -> None:
         for flush in self._before_end:

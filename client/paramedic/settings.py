@@ -2,27 +2,22 @@
 
 import os
 import re
-import secrets
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from hashlib import sha256
-from operator import index
 from pathlib import Path
-from urllib.parse import quote
 
+from paramedic.attempts import spool_stem
 from paramedic.findings import SEVERITIES
-from paramedic.names import MAX_IDENTITY_CHARACTERS, MAX_SIGNAL_CHARACTERS, name_problem
+from paramedic.identity import check_name, identify
+from paramedic.names import MAX_SIGNAL_CHARACTERS
 from paramedic.transport import Endpoint
 from paramedic.v1.run_pb2 import RunIdentity
 
 DEFAULT_URL = "127.0.0.1:50051"
 DEFAULT_PORT = 50051
 
-_MAX_RANK = 2**31 - 1
-_MAX_DIRECTORY_NAME = 120  # file systems take 255 bytes; attempt and rank come behind
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+)(?::(?P<port>\d{1,5}))?")
@@ -78,8 +73,13 @@ class Settings:
     @property
     def spool_directory(self) -> Path:
         """Of this run alone."""
-        run = f"{_directory_name(self.id)}-{self.attempt}-{self.rank}"
-        return self.spool_root / _directory_name(self.project) / run
+        stem = self.spool_stem
+        return stem.with_name(f"{stem.name}-{self.attempt}-{self.rank}")
+
+    @property
+    def spool_stem(self) -> Path:
+        """What the spool directories of all attempts and ranks of this run begin with."""
+        return spool_stem(self.spool_root, self.project, self.id)
 
     def without_token(self) -> "Settings":
         """What may be written into somebody's checkpoint."""
@@ -92,12 +92,13 @@ def resolve(
     url: str | None,
     mode: str | None,
     id: str | None,  # noqa: A002  (the name it has in init)
-    attempt: int,
-    rank: int,
+    attempt: int | None,
+    rank: int | None,
     token: str | None,
     tls_ca: str | os.PathLike[str] | None,
     spool_dir: str | os.PathLike[str] | None,
     stop_on: str | None,
+    resume: object = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Checks the arguments of `init` and fills in what they leave open.
@@ -106,21 +107,19 @@ def resolve(
         TypeError: An argument is of the wrong type.
         ValueError: An argument, or a variable of the environment, makes no sense.
     """
-    if id is None:
-        id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"  # noqa: A001
-    _check_name("project", project, MAX_IDENTITY_CHARACTERS)
-    _check_name("id", id, MAX_IDENTITY_CHARACTERS)
     if name is not None:
-        _check_name("name", name, MAX_SIGNAL_CHARACTERS)
+        check_name("name", name, MAX_SIGNAL_CHARACTERS)
+    root = _spool_root(spool_dir, environment)
+    identity = identify(project, id, attempt, rank, resume, root, environment)
     return Settings(
-        project=project,
-        id=id,
+        project=identity.project,
+        id=identity.id,
         name=name or "",
-        attempt=_count("attempt", attempt),
-        rank=_count("rank", rank),
+        attempt=identity.attempt,
+        rank=identity.rank,
         mode=_mode(mode, environment),
         endpoint=resolve_endpoint(url, token, tls_ca, environment),
-        spool_root=_spool_root(spool_dir, environment),
+        spool_root=root,
         stop_on=_severity(stop_on),
     )
 
@@ -166,29 +165,11 @@ def exposes_token(endpoint: Endpoint) -> bool:
     return endpoint.token is not None and not endpoint.tls and _LOOPBACK.fullmatch(endpoint.target) is None
 
 
-def _check_name(argument: str, name: object, limit: int) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"{argument}: expected a string, got {type(name).__name__}")
-    problem = name_problem(name, limit)
-    if problem is not None:
-        raise ValueError(f"{argument}: {problem}")
-
-
 def _check_token(token: object) -> None:
     if not isinstance(token, str):
         raise TypeError(f"token: expected a string, got {type(token).__name__}")
     if not token.isascii() or not token.isprintable() or token.strip() != token or not token:
         raise ValueError("token: expected printable ASCII without spaces around it; is there a line break at its end?")
-
-
-def _count(argument: str, value: object) -> int:
-    try:
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{argument}: expected an integer, got {type(value).__name__}") from None
-    if not 0 <= number <= _MAX_RANK:
-        raise ValueError(f"{argument}: expected 0 to {_MAX_RANK}, got {number}")
-    return number
 
 
 def _mode(mode: str | None, environment: Mapping[str, str]) -> Mode:
@@ -239,10 +220,3 @@ def _spool_root(spool_dir: str | os.PathLike[str] | None, environment: Mapping[s
         return Path.home() / ".local" / "state" / "paramedic" / "spool"
     except RuntimeError:  # an account without a home
         return Path(tempfile.gettempdir()) / f"paramedic-spool-{os.getuid()}"
-
-
-def _directory_name(name: str) -> str:
-    quoted = quote(name, safe="").replace(".", "%2E") if set(name) == {"."} else quote(name, safe="")
-    if len(quoted) <= _MAX_DIRECTORY_NAME:
-        return quoted
-    return f"{quoted[: _MAX_DIRECTORY_NAME // 2]}-{sha256(name.encode()).hexdigest()[:16]}"
