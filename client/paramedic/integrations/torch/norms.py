@@ -1,6 +1,6 @@
 """Norms of gradients, weights and updates, measured on the device."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,6 @@ import torch
 
 from paramedic.integrations.recorded import Given
 from paramedic.integrations.torch.ring import Ring
-
-SAMPLED = 8
-"""Every so many steps weights and updates are measured: this takes three times as long as the gradients do, and what it
-measures changes slowly."""
 
 _HALVES = (torch.float16, torch.bfloat16)
 
@@ -52,8 +48,7 @@ class Norms:
     the order of the tensor table.
 
     Attributes:
-        places: The parameters by place.
-        parameters: The same in the order of the columns.
+        parameters: In the order of the columns.
     """
 
     def __init__(self, places: dict[Place, list[Any]], capacity: int) -> None:
@@ -63,26 +58,34 @@ class Norms:
             places: As `placed` returns them.
             capacity: Steps between two fetches.
         """
-        self.places = places
         self.parameters = [parameter for parameters in places.values() for parameter in parameters]
+        self._places = {place: list(map(id, parameters)) for place, parameters in places.items()}
         # An accelerator need not wait for numbers to come to it.
-        home = min((place.device for place in places), key=lambda device: device.type == "cpu", default="cpu")
+        self.device = min((place.device for place in places), key=_is_host, default=torch.device("cpu"))
         count = len(self.parameters)
-        self._gradients = Ring(capacity, count, home)
-        self._sampled = Ring(capacity // SAMPLED + 2, 2 * count, home)
+        self._order = np.arange(count)
+        self._gradients = Ring(capacity, count, self.device)
+        self._weights, self._updates = (Ring(capacity, count, self.device) for _ in range(2))
         self._sampled_rows: list[int] = []
-        self._latest = torch.zeros(count, device=home)
-        self._sample = torch.zeros((2, count), device=home)
+        self._sampling = False
+        # What an optimizer did not update keeps its norms, whatever other backward passes leave in its gradients: of
+        # several optimizers, gradients wait beside the row until theirs updates.
+        self._latest = torch.zeros(count, device=self.device) if len({p.optimizer for p in places}) > 1 else None
         self._groups: dict[int, list[_Group]] = {}
         first = 0
         for place, parameters in places.items():
-            group = _Group(place, parameters, slice(first, first + len(parameters)), self._latest, self._sample)
+            columns = slice(first, first + len(parameters))
+            rings = [ring.views(columns) for ring in (self._gradients, self._weights, self._updates)]
+            if self._latest is not None:
+                rings[0] = (self._latest[columns],) * len(rings[0])
+            group = _Group(place, parameters, columns, self.device, *rings)
             self._groups.setdefault(place.optimizer, []).append(group)
             first += len(parameters)
-        # What an optimizer did not update keeps its norms, whatever other backward passes leave in its gradients.
-        self._row = self._latest if len(self._groups) == 1 else torch.zeros_like(self._latest)
-        self._order = np.arange(count)
-        self._sampling = False
+        self._all_groups = [group for groups in self._groups.values() for group in groups]
+
+    def serves(self, places: dict[Place, list[Any]]) -> bool:
+        """Whether it was made for these parameters, where they are."""
+        return self._places == {place: list(map(id, parameters)) for place, parameters in places.items()}
 
     def arrange(self, parameters: Sequence[Any]) -> None:
         """Takes in the order of the tensor table."""
@@ -100,114 +103,144 @@ class Norms:
         Args:
             scale: What they were multiplied by, a tensor; None: nothing.
         """
-        for groups in self._groups.values():
-            for group in groups:
-                group.measure_gradients()
+        row = self._gradients.count
+        for group in self._all_groups:
+            group.measure_gradients(row)
         if scale is not None:
-            self._latest.div_(scale.to(self._latest.device))
+            norms = self._gradients.rows[row] if self._latest is None else self._latest
+            norms.div_(scale.to(norms.device))
 
     def remember(self, optimizer: int) -> None:
         """Keeps weights as they are before their optimizer updates them."""
         if not self._sampling:
             self._sampling = True
-            if not self._sampled_rows and len(self._groups) > 1:
+            if self._latest is not None:
                 self._measure_all_weights()
-        for group in self._groups.get(optimizer, ()):
-            group.remember()
+        with torch.no_grad():
+            for group in self._groups.get(optimizer, ()):
+                group.remember()
 
     def updated(self, optimizer: int) -> None:
         """Takes in that an optimizer updated its parameters by the gradients that were measured last."""
-        for group in self._groups.get(optimizer, ()):
-            if self._row is not self._latest:
-                self._row[group.columns].copy_(self._latest[group.columns])
-            group.measure_update()
+        if self._latest is not None:
+            row = self._gradients.rows[self._gradients.count]
+            for group in self._groups.get(optimizer, ()):
+                row[group.columns].copy_(self._latest[group.columns])
+        if self._sampling:
+            with torch.no_grad():
+                for group in self._groups.get(optimizer, ()):
+                    group.measure_update(self._weights.count)
 
     def write(self) -> None:
         """Completes a row."""
+        row = self._gradients.count
+        self._gradients.count = row + 1
+        if self._latest is not None:
+            self._gradients.rows[row + 1].copy_(self._gradients.rows[row])
         if self._sampling:
             self._sampling = False
-            self._sampled_rows.append(self._gradients.count)
-            self._sampled.write(self._sample.view(-1))
-        self._gradients.write(self._row)
+            self._sampled_rows.append(row)
+            self._weights.count = self._updates.count = self._weights.count + 1
+            if self._latest is not None:
+                self._updates.rows[self._updates.count].copy_(self._updates.rows[self._updates.count - 1])
 
-    def take(self) -> tuple[Any, Any]:
-        """Returns the rows since the last time, still on the device: gradients, and weights beside updates."""
-        return self._gradients.take(), self._sampled.take()
+    def take(self) -> tuple[Any, Any, Any]:
+        """Returns the rows since the last time, still on the device: gradients, weights, updates."""
+        return self._gradients.take(), self._weights.take(), self._updates.take()
 
-    def blocks(self, gradients: Any, sampled: Any) -> Given:
+    def blocks(self, gradients: Any, weights: Any, updates: Any) -> Given:
         """Returns what was taken in the order of the tensor table, once it is on the host."""
         rows, self._sampled_rows = self._sampled_rows, []
         if not self.parameters:
             return {}
         blocks: Given = {"gradient_norm": (gradients[:, self._order].astype(np.float32), None)}
         if rows:
-            weights, updates = np.split(sampled.astype(np.float32), 2, axis=1)
-            blocks["weight_norm"] = (weights[:, self._order], rows)
-            blocks["update_norm"] = (updates[:, self._order], rows)
+            blocks["weight_norm"] = (weights[:, self._order].astype(np.float32), rows)
+            blocks["update_norm"] = (updates[:, self._order].astype(np.float32), rows)
         return blocks
 
     def _measure_all_weights(self) -> None:
-        for groups in self._groups.values():
-            for group in groups:
-                group.measure_weights()
+        with torch.no_grad():
+            for group in self._all_groups:
+                group.measure_weights(self._weights.count)
 
 
 class _Group:
     """Parameters of one place, and the columns of a row that are theirs."""
 
-    def __init__(self, place: Place, parameters: Sequence[Any], columns: slice, gradients: Any, sample: Any) -> None:
+    def __init__(
+        self,
+        place: Place,
+        parameters: Sequence[Any],
+        columns: slice,
+        device: Any,
+        gradients: Sequence[Any],
+        weights: Sequence[Any],
+        updates: Sequence[Any],
+    ) -> None:
+        """Prepares to measure.
+
+        Args:
+            place: What the parameters have in common.
+            parameters: They.
+            columns: Theirs.
+            device: Where the rows lie.
+            gradients: Where to write their norms, by row.
+            weights: Likewise.
+            updates: Likewise.
+        """
         self.columns = columns
         self._parameters = list(parameters)
-        self._gradients = gradients[columns]
-        self._weights, self._updates = sample[0, columns], sample[1, columns]
-        self._home = gradients.device == place.device
+        self._gradients, self._weights, self._updates = gradients, weights, updates
+        self._elsewhere = device != place.device
         # Half a float would end at 65,504, and half its digits are not enough for a norm.
         self._dtype = torch.float32 if place.dtype in _HALVES else None
         self._zero = torch.zeros(1, dtype=place.dtype, device=place.device)
-        self._plain = not place.dtype.is_complex
+        self._curious = self._elsewhere or place.dtype.is_complex
         self._before: list[Any] = []
 
-    def measure_gradients(self) -> None:
+    def measure_gradients(self, row: int) -> None:
         """Measures the gradients; a parameter without one has none, which is to say zero."""
         zero = self._zero
         gradients = [zero if (gradient := parameter.grad) is None else gradient for parameter in self._parameters]
-        if self._plain:
+        if not self._curious:
             try:
-                self._measure(gradients, self._gradients)
+                torch.stack(torch._foreach_norm(gradients, 2, self._dtype), out=self._gradients[row])
                 return
             except (RuntimeError, NotImplementedError):
-                if all(gradient.layout is torch.strided for gradient in gradients):
+                # Sparse ones, or some that have a graph of their own.
+                if all(gradient.layout is torch.strided and not gradient.requires_grad for gradient in gradients):
                     raise
-                self._plain = False
-        self._measure([_values(gradient) for gradient in gradients], self._gradients)
+                self._curious = True
+        with torch.no_grad():
+            self._measure(gradients, self._gradients[row])
 
-    def measure_weights(self) -> None:
+    def measure_weights(self, row: int) -> None:
         """Measures the weights as they are."""
-        self._measure(_all_values(self._parameters), self._weights)
+        self._measure(self._parameters, self._weights[row])
 
     def remember(self) -> None:
         """Keeps the weights."""
         # By one call; and where activations were kept for the backward pass, there is room for a copy now.
         self._before = torch._foreach_mul(self._parameters, 1)
 
-    def measure_update(self) -> None:
+    def measure_update(self, row: int) -> None:
         """Measures the weights that were kept, and what was added to them since."""
         before, self._before = self._before, []
         if before:
-            self._measure(_all_values(before), self._weights)
+            self._measure(before, self._weights[row])
             torch._foreach_sub_(before, self._parameters)
-            self._measure(_all_values(before), self._updates)
+            self._measure(before, self._updates[row])
 
-    def _measure(self, tensors: Iterable[Any], row: Any) -> None:
-        norms = torch._foreach_norm(tensors, 2, self._dtype)
-        if self._home:
-            torch.stack(norms, out=row)
-        else:
-            row.copy_(torch.stack(norms), non_blocking=True)
+    def _measure(self, tensors: list[Any], row: Any) -> None:
+        if self._curious:
+            tensors = [_values(tensor) for tensor in tensors]
+        norms = torch.stack(torch._foreach_norm(tensors, 2, self._dtype))
+        row.copy_(norms, non_blocking=self._elsewhere)
 
 
-def _all_values(tensors: list[Any]) -> list[Any]:
-    return [_values(tensor) for tensor in tensors] if tensors[0].is_complex() else tensors
+def _is_host(device: Any) -> bool:
+    return bool(device.type == "cpu")
 
 
 def _values(tensor: Any) -> Any:

@@ -8,7 +8,12 @@ import torch
 
 
 class Ring:
-    """Rows on one device. A write is one copy there, and nothing waits for it."""
+    """Rows on one device, written where they lie; nothing waits for it.
+
+    Attributes:
+        rows: Tensor float32 [capacity, width].
+        count: Rows that are complete. The one that is being written stands behind them.
+    """
 
     def __init__(self, capacity: int, width: int, device: Any) -> None:
         """Makes an empty ring.
@@ -18,23 +23,24 @@ class Ring:
             width: Numbers a row.
             device: Where its rows lie.
         """
-        self._rows = torch.zeros((capacity, width), dtype=torch.float32, device=device)
-        self._views = self._rows.unbind(0)  # once, as a view takes as long to make as a row to copy
+        self.rows = torch.zeros((capacity + 1, width), dtype=torch.float32, device=device)
         self.count = 0
 
-    def write(self, row: Any) -> None:
-        """Adds a row.
-
-        Args:
-            row: Tensor float32 [width].
-        """
-        self._views[self.count].copy_(row)
-        self.count += 1
+    def views(self, columns: slice) -> tuple[Any, ...]:
+        """Returns each row's part of some columns: made once, as a view takes longer than what is written into it."""
+        parts: tuple[Any, ...] = self.rows[:, columns].unbind(0)
+        return parts
 
     def take(self) -> Any:
-        """Returns the rows since the last time, [rows, width], still on the device; the next write overwrites them."""
-        count, self.count = self.count, 0
-        return self._rows[:count]
+        """Returns the complete rows since the last time, [rows, width], still on the device.
+
+        The row that is being written becomes the first of the next.
+        """
+        rows = self.rows[: self.count].clone()
+        if self.count:
+            self.rows[0].copy_(self.rows[self.count])
+        self.count = 0
+        return rows
 
 
 def fetched(tensors: Sequence[Any]) -> list[Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from paramedic.conversion import to_float
@@ -31,6 +30,8 @@ class Said:
             if value.ndim:
                 value = value.float().mean() if value.numel() != 1 else value.reshape(())
             self._pending.append((name, value.clone()))
+        elif type(value) is float:
+            self._pending.append((name, value))
         elif value is not None:
             self._pending.append((name, to_float(value)))
 
@@ -40,20 +41,32 @@ class Said:
         self._pending = []
 
     def take(self) -> list[Any]:
-        """Returns the tensors among the rows since the last time, still on their devices."""
-        return [value for row in self._rows for _, value in row if isinstance(value, torch.Tensor)]
+        """Returns the tensors among the rows since the last time, joined, still on their devices."""
+        return [torch.stack(values) for values in self._kinds().values()]
 
     def columns(self, arrays: Sequence[Any]) -> Given:
-        """Returns the rows by signal, once their tensors are on the host."""
+        """Returns the rows by signal, once what was taken is on the host."""
+        kinds = {kind: iter(array.tolist()) for kind, array in zip(self._kinds(), arrays, strict=True)}
         rows, self._rows = self._rows, []
-        values = iter(arrays)
-        found: dict[str, dict[int, list[float]]] = {}
+        sums: dict[str, dict[int, float]] = {}
+        counts: dict[tuple[str, int], int] = {}
         for place, row in enumerate(rows):
             for name, value in row:
-                number = float(next(values)) if isinstance(value, torch.Tensor) else value
-                found.setdefault(name, {}).setdefault(place, []).append(number)
-        with np.errstate(all="ignore"):
-            return {
-                name: ([float(np.mean(numbers)) for numbers in by_row.values()], list(by_row))
-                for name, by_row in found.items()
-            }
+                number = next(kinds[value.device, value.dtype]) if isinstance(value, torch.Tensor) else value
+                by_row = sums.setdefault(name, {})
+                if place in by_row:
+                    counts[name, place] = counts.get((name, place), 1) + 1
+                    number += by_row[place]
+                by_row[place] = number
+        for (name, place), count in counts.items():
+            sums[name][place] /= count
+        return {name: (list(by_row.values()), list(by_row)) for name, by_row in sums.items()}
+
+    def _kinds(self) -> dict[Any, list[Any]]:
+        """The tensors by what can be joined at once."""
+        kinds: dict[Any, list[Any]] = {}
+        for row in self._rows:
+            for _, value in row:
+                if isinstance(value, torch.Tensor):
+                    kinds.setdefault((value.device, value.dtype), []).append(value)
+        return kinds

@@ -1,28 +1,8 @@
-"""The watch of a PyTorch loop.
-
-The parts it is made of, and what it asks of them:
-
-- `paramedic.integrations.torch.observer.Observer(model, loss)` puts hooks on the model (and on `loss`, where that is a
-  module) and sees the first step: order of the layers, inputs, outputs, targets. `remove()` takes the hooks off; this
-  file calls it after the first step, or when the run ends before it.
-- `paramedic.describe.torch.describe(model, optimizers, parameters, observer, loss=None) ->
-  tuple[RunDescription, list[Parameter]]`: all parts of the description with the tensor table, and the parameters in the
-  table's order (forward order). `optimizers`: tuple of torch.optim.Optimizer. `parameters`: those that are trained, in
-  any order; all of them come back, tied ones once, those that the model does not have last. `observer` may have seen
-  nothing. A part that cannot be described is left out and logged at debug level; the tensor table is always there.
-  `model` may be wrapped (DistributedDataParallel, torch.compile). `training.replicas` and
-  `optimizer.dynamic_loss_scale` are filled in here.
-- `paramedic.integrations.torch.probes.Probes(model, on_layers, observer)`: `on_layers(names)` is called before the
-  first result, as in Keras; the observer knows the layers. `begin()` once when the training begins; `end()`.
-  `due(step)`: whether the step that comes next is to be probed; then `attach()` puts the hooks on, before its forward
-  pass. `take_gradients(parameters, scale)` at the end of every backward pass of such a step, before anything clips
-  `.grad`; the loss scale is a tensor, or None. `result(step, parameters) -> Probed | None` right after the optimizers'
-  step, with the parameters in the table's order: takes the hooks off, returns what they saw (this may wait for the
-  device). `remove()` takes hooks off for good.
-"""
+"""The watch of a PyTorch loop."""
 
 import functools
-import logging
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -31,18 +11,23 @@ from torch.autograd import Variable
 from paramedic.describe.torch import describe
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.recorded import Probed, Recorded
-from paramedic.integrations.torch.norms import SAMPLED, Norms, placed
+from paramedic.integrations.torch.norms import Norms, placed
 from paramedic.integrations.torch.observer import Observer
 from paramedic.integrations.torch.pace import SIGNAL as PACE
 from paramedic.integrations.torch.pace import Pace
 from paramedic.integrations.torch.probes import Probes
 from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
+from paramedic.integrations.torch.step import Step
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
 from paramedic.v1.description_pb2 import RunDescription
 
-_LOG = logging.getLogger("paramedic")
+SAMPLED = 16
+"""Every so many steps weights and updates are measured: both together take three times as long as gradients do."""
+
+FIRST_SAMPLED = 64
+"""Steps of a training that all are: at first, weights may change fast."""
 
 
 class TorchWatch(Watch):
@@ -52,7 +37,7 @@ class TorchWatch(Watch):
     begins again. Gradients are measured at the end of the last backward pass before it: before they are clipped,
     without the loss scale, after ranks have averaged them. Gradients that no backward pass brought, but the loop
     itself, are measured when the optimizer begins. Losses of several backward passes before one step are averaged.
-    Weights and updates are measured every 8th step.
+    Weights and updates are measured at each of the first 64 steps, and at every 16th from there on.
 
     Example:
         >>> watch = run.watch(model, optimizer, loss=criterion, scaler=scaler)
@@ -97,39 +82,41 @@ class TorchWatch(Watch):
         super().__init__(run, step, every)
         self._model = model
         self._loss = loss
-        self._scaler = scaler
+        self._scaler = None if scaler is None or not scaler.is_enabled() else scaler
         self._known = known
         self._norms: Norms | None = None
+        self._rates: list[list[str]] = []
         self._said = Said()
         self._pace: Pace | None = None
+        self._under_way = Step(len(self._optimizers))
+        self._done = self._begun = self._step
+        self._backward: int | None = None
         self._described = False
         self._observer = Observer(model, loss)
         self._probes = Probes(model, self._layers_known, self._observer) if probes else None
-        self._probed: tuple[int, Probed | None] | None = None
-        self._attached = False
-        self._hooked: list[Any] = []
-        self._handles: list[Any] = []
-        # Of the step under way:
-        self._task: int | None = None
-        self._fresh = [False] * len(self._optimizers)
-        self._updated: set[int] = set()
-        self._stepping = False
-        self._complete = False
-        self._one_suffices = False
-        self._backwards = 0
-        self._logs = 0
-        self._done = self._step
-        self._hook()
+        self._probing = False
+        self._probed: Probed | None = None
+        self._on_parameters: list[Any] = []
+        self._on_optimizers: list[Any] = []
+        self._hook_parameters()
+        for position, each in enumerate(self._optimizers):
+            before, after = (functools.partial(hook, position) for hook in (self._before_update, self._after_update))
+            self._on_optimizers += [each.register_step_pre_hook(before), each.register_step_post_hook(after)]
         if self._probes is not None:
             self._probes.begin()
             self._arm()
+
+    def switch_off(self, problem: Exception) -> None:
+        """Does nothing from here on, and says why once."""
+        if not self.off:
+            super().switch_off(problem)
 
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
         self._said.say("loss", loss)
         for name, value in scalars.items():
             self._said.say(name, value)
-        self._logs += 1
-        if self._complete and self._enough_said():
+        self._under_way.said()
+        if self._under_way.may_close:
             self._close()
 
     def _recorded(self) -> Recorded | None:
@@ -138,32 +125,33 @@ class TorchWatch(Watch):
         norms = self._norms
         if norms is None:
             return None
-        gradients, sampled, *said = fetched([*norms.take(), *self._said.take()])
+        gradients, weights, updates, *said = fetched([*norms.take(), *self._said.take()])
         scalars = self._said.columns(said)
         if self._pace is not None:
             seconds, rows = self._pace.take()
             scalars |= {PACE: (seconds, rows)} if rows else {}
-        recorded = Recorded(len(gradients), scalars, norms.blocks(gradients, sampled)) if len(gradients) else None
-        if placed(self._optimizers) != norms.places:
+        blocks = norms.blocks(gradients, weights, updates)
+        if not norms.serves(placed(self._optimizers)):
             self._norms = None
-        return recorded
+        return Recorded(len(gradients), scalars, blocks) if len(gradients) else None
 
     def _detach(self) -> None:
-        for handle in self._hooked:
+        for handle in self._on_parameters:
             handle.remove()
-        if not self._stepping:  # a hook that is removed while hooks are called would be an error in the training
-            for handle in self._handles:
+        if not self._under_way.updating:  # to remove a hook while hooks are called is an error in the training
+            for handle in self._on_optimizers:
                 handle.remove()
-        for part in (self._observer, self._probes):
-            if part is not None:
-                part.remove()
+        self._observer.remove()
+        if self._probes is not None:
+            self._probes.end()
+            self._probes.remove()
 
     def _due(self, step: int) -> bool:
         return self._probed is not None
 
     def _probe(self, step: int) -> Probed | None:
         probed, self._probed = self._probed, None
-        return None if probed is None else probed[1]
+        return probed
 
     def _remark(self, scalars: dict[str, Any]) -> None:
         self._close_if_complete()
@@ -178,16 +166,16 @@ class TorchWatch(Watch):
 
     def _gradient_came(self, _parameter: Any) -> None:
         # Called for every parameter in every backward pass.
-        task = torch._C._current_graph_task_id()
-        if task != self._task:
-            self._task = task
+        backward = torch._C._current_graph_task_id()
+        if backward != self._backward:
+            self._backward = backward
             self._backward_began()
 
     @guarded
     def _backward_began(self) -> None:
         if not self._run.recording:
             return
-        if not self._stepping:
+        if not self._under_way.updating:
             self._close_if_complete()
         Variable._execution_engine.queue_callback(self._gradients_came)
 
@@ -195,7 +183,7 @@ class TorchWatch(Watch):
     def _gradients_came(self) -> None:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             if self._pace is None and torch.distributed.get_world_size() > 1:
-                self._pace = Pace(next(iter(self._prepared().places)).device)
+                self._pace = Pace(self._prepared().device)
             if self._pace is not None:
                 self._pace.computed()
             # DistributedDataParallel averages gradients in a callback of its own, which was queued behind this one.
@@ -205,7 +193,7 @@ class TorchWatch(Watch):
 
     @guarded
     def _backward_ended(self) -> None:
-        self._backwards += 1
+        self._under_way.went_back()
         if self._pace is not None:
             self._pace.averaged()
         self._measure_gradients(None if self._scaler is None else self._scaler._scale)
@@ -213,74 +201,59 @@ class TorchWatch(Watch):
     # An update.
 
     @guarded
-    def _before_update(self, position: int, _optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _before_update(self, position: int, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._run.recording:
             return
-        if position in self._updated:
-            self._close_if_complete(True)
-        self._stepping = True
-        if not self._fresh[position] and not (args or kwargs.get("closure")):  # else the backward pass is to come
-            # Nobody scales what the loop assigns by itself, but for an optimizer that takes the scale away by itself.
-            self._measure_gradients(getattr(self._optimizers[position], "grad_scale", None))
-        if self._done % SAMPLED == 0:
-            with torch.no_grad():
-                self._prepared().remember(position)
+        step = self._under_way
+        if step.has_updated(position):
+            if not step.complete:
+                self._complete()
+            self._close()
+        step.updating = True
+        if not step.is_measured(position) and not (args or kwargs.get("closure")):  # else a backward pass is to come
+            # Nobody scales what a loop assigns itself, unless for an optimizer that takes the scale away itself.
+            self._measure_gradients(getattr(optimizer, "grad_scale", None))
+        if self._done % SAMPLED == 0 or self._done - self._begun < FIRST_SAMPLED:
+            self._prepared().remember(position)
 
     @guarded
-    def _after_update(self, position: int, *_: Any) -> None:
-        self._stepping = False
-        if not self._run.recording or self._norms is None:
-            return
-        with torch.no_grad():
-            self._norms.updated(position)
-        self._fresh[position] = False
-        self._updated.add(position)
-        for place, group in enumerate(self._optimizers[position].param_groups):
-            self._said.say(self._rate_name(position, place), group["lr"])
-        if len(self._updated) == len(self._optimizers):
-            self._updates_done()
-            if self._enough_said():
-                self._close()
+    def _after_update(self, position: int, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+        step = self._under_way
+        if step.updating and self._run.recording:
+            self._prepared().updated(position)
+            for name, group in zip(self._rates[position], optimizer.param_groups, strict=False):
+                self._said.say(name, group["lr"])
+            if step.updated(position):
+                self._complete()
+                if step.may_close:
+                    self._close()
+        step.updating = False
 
-    def _rate_name(self, position: int, group: int) -> str:
-        before = sum(len(optimizer.param_groups) for optimizer in self._optimizers[:position])
-        return f"learning_rate/{before + group}" if before + group else "learning_rate"
+    # A step.
 
-    def _updates_done(self) -> None:
-        self._complete = True
+    def _complete(self) -> None:
+        """Every optimizer has updated: what is probed is measured now, whenever the loop says its loss."""
+        self._under_way.complete = True
         self._done += 1
-        if self._attached and self._probes is not None:
-            self._attached = False
+        if self._probing and self._probes is not None:
+            self._probing = False
             if not self._described:
                 self._describe()  # the table gives the order of what was measured
-            self._probed = self._done, self._probes.result(self._done, self._norms.ordered if self._norms else [])
+            self._probed = self._probes.result(self._done, self._prepared().ordered)
         self._arm()
 
     def _arm(self) -> None:
         if self._probes is not None and self._probes.due(self._done + 1):
             self._probes.attach()
-            self._attached = True
+            self._probing = True
 
-    # A row.
-
-    def _enough_said(self) -> bool:
-        """Whether the loop has said what there is to say of its step, so that its row need not wait."""
-        return self._logs >= (1 if self._one_suffices else max(1, self._backwards))
-
-    def _close_if_complete(self, at_any_rate: bool = False) -> None:
-        if self._updated and at_any_rate and not self._complete:
-            self._updates_done()
-        if self._complete:
-            self._one_suffices = self._one_suffices or self._logs > 0
+    def _close_if_complete(self) -> None:
+        if self._under_way.complete:
             self._close()
 
     def _close(self) -> None:
-        self._complete = False
-        self._updated.clear()
-        self._backwards = self._logs = 0
-        if self._norms is not None:
-            with torch.no_grad():
-                self._norms.write()
+        self._under_way.close()
+        self._prepared().write()
         self._said.write()
         if self._pace is not None:
             self._pace.write()
@@ -288,42 +261,48 @@ class TorchWatch(Watch):
             self._describe()
         self._stepped()
 
-    # Preparations.
-
-    def _hook(self) -> None:
-        for position, optimizer in enumerate(self._optimizers):
-            self._handles.append(optimizer.register_step_pre_hook(functools.partial(self._before_update, position)))
-            self._handles.append(optimizer.register_step_post_hook(functools.partial(self._after_update, position)))
-        self._hook_parameters(placed(self._optimizers))
-
-    def _hook_parameters(self, places: Any) -> None:
-        for handle in self._hooked:
-            handle.remove()
-        parameters = [parameter for parameters in places.values() for parameter in parameters]
-        self._hooked = [p.register_post_accumulate_grad_hook(self._gradient_came) for p in parameters]
+    # What is measured.
 
     def _prepared(self) -> Norms:
         if self._norms is None:
-            places = placed(self._optimizers)
-            self._norms = Norms(places, self._every)
-            self._hook_parameters(places)
+            self._norms = Norms(placed(self._optimizers), self._every)
+            self._rates = _rate_names(self._optimizers)
+            self._hook_parameters()
             self._described = False
         return self._norms
 
+    def _hook_parameters(self) -> None:
+        for handle in self._on_parameters:
+            handle.remove()
+        parameters = [parameter for parameters in placed(self._optimizers).values() for parameter in parameters]
+        self._on_parameters = [each.register_post_accumulate_grad_hook(self._gradient_came) for each in parameters]
+
     def _measure_gradients(self, scale: Any) -> None:
         norms = self._prepared()
-        with torch.no_grad():
+        try:
             norms.measure_gradients(scale)
-        if self._attached and self._probes is not None:
+        except RuntimeError:
+            if norms.serves(placed(self._optimizers)):
+                raise
+            self._fetch(None)  # the model was moved to another device
+            norms = self._prepared()
+            norms.measure_gradients(scale)
+        if self._probing and self._probes is not None:
             self._probes.take_gradients(norms.parameters, scale)
-        self._fresh = [True] * len(self._optimizers)
+        self._under_way.measured()
 
     def _describe(self) -> None:
         self._described = True
-        parameters = self._norms.parameters if self._norms is not None else []
+        norms = self._norms
+        parameters = [] if norms is None else norms.parameters
         description, ordered = describe(self._model, self._optimizers, parameters, self._observer, self._loss)
-        if self._norms is not None:
-            self._norms.arrange(ordered)
+        if norms is not None:
+            self._observer.remove()
+            norms.arrange(ordered)
+        if self._scaler is not None and description.HasField("optimizer"):
+            description.optimizer.dynamic_loss_scale = True
+        if isinstance(self._model, torch.nn.parallel.DistributedDataParallel):
+            description.training.replicas = torch.distributed.get_world_size(self._model.process_group)
         if self._known is not None:
             description.MergeFrom(self._known)
         self._run.describe(description)
@@ -343,3 +322,12 @@ def _optimizers(given: Any) -> tuple[Any, ...]:
     if not optimizers:
         raise TypeError("optimizer: expected a torch.optim.Optimizer, or several, got none")
     return tuple(optimizers)
+
+
+def _rate_names(optimizers: Sequence[Any]) -> list[list[str]]:
+    """Names of the signals of the learning rates: by optimizer, one a group of its parameters."""
+    numbers = itertools.count()
+    return [
+        [f"learning_rate/{n}" if (n := next(numbers)) else "learning_rate" for _ in optimizer.param_groups]
+        for optimizer in optimizers
+    ]

@@ -1,0 +1,68 @@
+"""How far a loop is with its step: when its row is complete."""
+
+
+class Step:
+    """What a loop did since its last row.
+
+    A step is an update by every optimizer. Loops say what their loss was before or after it, once or at each of several
+    backward passes; so a row waits for as many logs as there were backward passes, but only until the next one begins.
+    A loop that says less than that is waited for once.
+
+    Attributes:
+        complete: Whether every optimizer has updated what it trains.
+        updating: Whether an optimizer is at it.
+    """
+
+    def __init__(self, optimizers: int) -> None:
+        """Nothing was done yet.
+
+        Args:
+            optimizers: How many there are.
+        """
+        self.complete = False
+        self.updating = False
+        self._optimizers = optimizers
+        self._measured: set[int] = set()
+        self._updated: set[int] = set()
+        self._backwards = 0
+        self._logs = 0
+        self._one_suffices = False
+
+    def measured(self) -> None:
+        """Gradients were measured, and wait for their optimizers."""
+        self._measured.update(range(self._optimizers))
+
+    def is_measured(self, optimizer: int) -> bool:
+        """Whether gradients were measured since an optimizer's last update."""
+        return optimizer in self._measured
+
+    def went_back(self) -> None:
+        """A backward pass ended."""
+        self._backwards += 1
+
+    def said(self) -> None:
+        """The loop logged its loss."""
+        self._logs += 1
+
+    def updated(self, optimizer: int) -> bool:
+        """An optimizer has updated; whether it was the last one."""
+        self._measured.discard(optimizer)
+        self._updated.add(optimizer)
+        return len(self._updated) == self._optimizers
+
+    def has_updated(self, optimizer: int) -> bool:
+        """Whether an optimizer has updated: when it does again, that is another step."""
+        return optimizer in self._updated
+
+    @property
+    def may_close(self) -> bool:
+        """Whether nothing more is to come for its row."""
+        return self.complete and self._logs >= (1 if self._one_suffices else max(1, self._backwards))
+
+    def close(self) -> None:
+        """Its row is written; what follows belongs to the next."""
+        if self._logs and not self.may_close:
+            self._one_suffices = True
+        self.complete = False
+        self._updated.clear()
+        self._backwards = self._logs = 0
