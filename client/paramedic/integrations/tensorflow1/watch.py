@@ -1,0 +1,322 @@
+"""What the hook and the watched session have in common: which runs are steps, and what is fetched beside them."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from paramedic.describe.tensorflow1 import ancestors, applications
+from paramedic.integrations.guarded import guarded
+from paramedic.integrations.recorded import Probed, Recorded
+from paramedic.integrations.schedule import Schedule
+from paramedic.integrations.tensorflow1.description import described, described_data
+from paramedic.integrations.tensorflow1.probe import Probe
+from paramedic.integrations.tensorflow1.steps import Steps
+from paramedic.integrations.tensorflow1.tap import Tap
+from paramedic.integrations.watch import EVERY, Watch
+from paramedic.run import Run
+
+tf1 = tf.compat.v1
+
+_LOG = logging.getLogger("paramedic")
+
+_SHARE = 0.01
+"""Of the training's time that each kind of measurement beside the steps may take."""
+
+_ALLOWANCE = 0.5
+"""Seconds that each may take besides."""
+
+_FORGOTTEN = 100
+"""Steps after which an optimizer that no longer runs has no place in the tensor table."""
+
+_MOST_FETCHES = 1000
+"""Kinds of run that are remembered: a loop that fetches something new every time would fill the memory."""
+
+SessionRun = Callable[..., Any]
+
+
+@dataclass(slots=True)
+class Beside:
+    """A run that makes a step, and what is done beside it.
+
+    Attributes:
+        taps: Of the optimizers that make it.
+        fetches: To add to those of the run.
+        probe: That the fetches belong to, besides those of every step; None for no others.
+        weighed: Whether the weights were copied before it.
+        began: Clock, seconds.
+    """
+
+    taps: tuple[Tap, ...]
+    fetches: Any
+    probe: Probe | None
+    weighed: bool
+    began: float
+
+
+class GraphWatch(Watch):
+    """Reports the runs of a session in which an optimizer makes a step, and leaves all others alone.
+
+    What it measures are tensors beside the author's graph, fetched by the same run: nothing of the graph is changed,
+    and what does not train runs as if nobody watched.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        graph: Any,
+        *,
+        loss: Any = None,
+        step: int | None = None,
+        every: int = EVERY,
+        probes: bool = True,
+    ) -> None:
+        """Adds what it measures to a graph.
+
+        Args:
+            run: Where to report. It asks for the last steps when it ends.
+            graph: With its optimizers, not finalised.
+            loss: Scalar tensor to report; None for what the gradients are of.
+            step: The last step before the loop. None: the graph's global step, where it has one, or 0.
+            every: Steps that are reported at once.
+            probes: Whether to measure activations and the gradient's path through time, every 100 steps or less often.
+        """
+        super().__init__(run, step or 0, every)
+        if graph.finalized:
+            raise ValueError(
+                "the graph is finalised, and nothing can be added to it: watch it before that, or give a MonitorHook "
+                "to MonitoredTrainingSession"
+            )
+        self._graph = graph
+        self._loss = loss
+        self._global_step = tf1.train.get_global_step(graph) if step is None else None
+        self._probing = probes
+        self._probe_schedule = Schedule((1, 5, 20, 50), 100, _SHARE, _ALLOWANCE)
+        self._weight_schedule = Schedule((1, 2, 3, 4), 8, _SHARE, _ALLOWANCE)
+        self._weighed_step = 0
+        self._probes: dict[Tap, Probe] = {}
+        # Of the optimizers that have run: the columns of the tensor table that are theirs, and when they ran last.
+        self._columns: dict[Tap, npt.NDArray[np.int64]] = {}
+        self._ran_at: dict[Tap, int] = {}
+        self._trained: dict[Any, tuple[Any, tuple[Tap, ...]]] = {}
+        self._steps = Steps()
+        self._probed: Probed | None = None
+        self._usual = 0.0
+        self._sampled = False
+        self._add_taps()
+        self._probe_schedule.begin()
+        self._weight_schedule.begin()
+
+    def before(self, session_run: SessionRun, fetches: Any) -> Beside | None:
+        """A run begins.
+
+        Args:
+            session_run: Runs something else in the same session.
+            fetches: Of the run.
+
+        Returns:
+            What to do beside it; None where it makes no step. Nothing is raised.
+        """
+        if self.off or not self._run.recording:
+            return None
+        try:
+            taps = self._trained_by(fetches)
+            return self._prepare(session_run, taps) if taps else None
+        except Exception as problem:
+            self.switch_off(problem)
+            return None
+
+    @guarded
+    def after(self, session_run: SessionRun, beside: Beside, fetched: Any) -> None:
+        """A run that made a step ended.
+
+        Args:
+            session_run: Runs something else in the same session.
+            beside: As `before` returned it.
+            fetched: What its fetches were.
+        """
+        seconds = time.perf_counter() - beside.began
+        values, probed = fetched
+        complete = False
+        for tap, (norms, *losses) in zip(beside.taps, values, strict=True):
+            measured = {"gradient_norm": tap.gradient_norms(norms)}
+            if beside.weighed:
+                measured |= self._weigh(session_run, tap)
+            complete = self._steps.add(self._columns[tap], self._scalars(tap, norms, losses), measured)
+        if beside.probe is None:
+            self._usual = seconds
+        else:
+            self._take_probe(beside.probe, probed, seconds)
+        if complete:
+            self._close()
+
+    @guarded
+    def failed(self, error: BaseException) -> None:
+        """A run that would have made a step raised."""
+        self._close()
+        self._fetch(None)
+        self._run.error(error, self.step or None)
+
+    @guarded
+    def flush(self) -> None:
+        """Reports the steps so far. The run asks for it when it ends."""
+        self._close()
+        self._fetch(None)
+
+    def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
+        self._remark({"loss": loss, **scalars})
+
+    def _remark(self, scalars: dict[str, Any]) -> None:
+        step = self._steps.last
+        if step is None:
+            self._run.log(self.step, **scalars)
+        else:
+            step.scalars |= {name: float(value) for name, value in scalars.items()}
+
+    def _recorded(self) -> Recorded | None:
+        return self._steps.collect()
+
+    def _detach(self) -> None:
+        """The graph keeps what was added to it, and runs none of it."""
+
+    def _due(self, step: int) -> bool:
+        return self._probed is not None
+
+    def _probe(self, step: int) -> Probed | None:
+        probed, self._probed = self._probed, None
+        return probed
+
+    def _add_taps(self) -> None:
+        """Finds optimizers that were not there before, and adds what is measured of them to the graph."""
+        known = {operation for tap in self._probes for operation in tap.application.operations}
+        trainable = {variable.op.name for variable in self._graph.get_collection(tf1.GraphKeys.TRAINABLE_VARIABLES)}
+        for application in applications(self._graph, trainable):
+            if not application.operations & known and any(update.gradient for update in application.updates):
+                tap = Tap(self._graph, application, self._loss)
+                self._probes[tap] = Probe(self._graph, tap, everything=self._probing)
+
+    def _trained_by(self, fetches: Any) -> tuple[Tap, ...]:
+        """Returns the optimizers that make a step in a run."""
+        flat = tf.nest.flatten(fetches)
+        key = tuple(each if isinstance(each, str) else id(each) for each in flat)
+        if key not in self._trained:
+            if len(self._trained) >= _MOST_FETCHES:
+                self._trained.clear()
+            running = ancestors(operation for each in flat for operation in _operations(self._graph, each))
+            if not self._graph.finalized:
+                self._add_taps()
+            # Kept with the fetches: identities are theirs only for as long as they exist.
+            self._trained[key] = flat, tuple(tap for tap in self._probes if tap.runs_in(running))
+        return self._trained[key][1]
+
+    def _prepare(self, session_run: SessionRun, taps: tuple[Tap, ...]) -> Beside:
+        if self._global_step is not None:
+            self._resume(session_run)
+        if any(tap not in self._columns for tap in taps):
+            self._close()
+            self._fetch(None)
+            self._arrange([*self._columns, *(tap for tap in taps if tap not in self._columns)])
+        if any(self._steps.ends_before(self._columns[tap]) for tap in taps):
+            self._close()
+        number = self.step + 1
+        self._ran_at.update((tap, number) for tap in taps)
+        first = next(iter(self._columns))
+        probe, measured = None, {}
+        if first in taps and self._probing and self._probe_schedule.due(number):
+            probe = self._probes[first]
+            measured = probe.fetches
+        elif first in taps and not self._sampled:
+            probe = self._probes[first]
+            measured = probe.sample
+        weighed = self._copy(session_run, taps, number)
+        return Beside(taps, ([tap.fetches for tap in taps], measured), probe, weighed, time.perf_counter())
+
+    def _resume(self, session_run: SessionRun) -> None:
+        """Goes on where a checkpoint left off; a graph that counts no steps begins at 0."""
+        step, self._global_step = self._global_step, None
+        with contextlib.suppress(tf.errors.OpError):  # not initialised, which the run itself will say
+            self._step = max(self._step, int(session_run(step)))
+
+    def _copy(self, session_run: SessionRun, taps: tuple[Tap, ...], number: int) -> bool:
+        """Copies the weights, where their norms are due."""
+        if number != self._weighed_step and not self._weight_schedule.due(number):
+            return False
+        began = time.perf_counter()
+        try:
+            for tap in taps:
+                tap.weights.keep(session_run)
+        except tf.errors.OpError:
+            _LOG.debug("the weights cannot be read", exc_info=True)
+            return False
+        # A first run has the session prepare it, which is paid once, whatever the schedule.
+        new = not self._weighed_step
+        self._weighed_step = number
+        # Comparing takes about as long.
+        self._weight_schedule.ran(number, 0.0 if new else 2 * (time.perf_counter() - began))
+        return True
+
+    def _weigh(self, session_run: SessionRun, tap: Tap) -> dict[str, npt.NDArray[np.float32]]:
+        try:
+            weights, updates = tap.weights.compare(session_run)
+        except tf.errors.OpError:
+            _LOG.debug("the weights cannot be compared", exc_info=True)
+            return {}
+        return {"weight_norm": weights, "update_norm": updates}
+
+    def _scalars(self, tap: Tap, norms: npt.NDArray[np.float32], losses: list[Any]) -> dict[str, float]:
+        behind = "" if tap is next(iter(self._columns)) else f"/{tap.application.scope}"
+        scalars = {f"loss{behind}": float(loss) for loss in losses}
+        if tap.rated:
+            scalars[f"learning_rate{behind}"] = float(norms[0])
+        return scalars
+
+    def _take_probe(self, probe: Probe, fetched: dict[str, Any], seconds: float) -> None:
+        number = self.step + 1
+        if not self._sampled:
+            self._sampled = True
+            self._run.describe(described_data(next(iter(self._columns)), probe, fetched))
+        if fetched.keys() - probe.sample.keys():
+            probed = probe.probed(fetched)
+            if len(self._columns) > 1:
+                probed.zero_shares = None  # of one network's tensors only, and a row has those of all
+            self._probed = probed
+            # The first one has the session prepare it, which is paid once, whatever the schedule.
+            self._probe_schedule.ran(number, max(0.0, seconds - self._usual) if self._usual else 0.0)
+
+    def _close(self) -> None:
+        if not self._steps.close():
+            return
+        self._stepped()
+        gone = [tap for tap, number in self._ran_at.items() if number <= self.step - _FORGOTTEN]
+        if gone:
+            self._fetch(None)
+            self._arrange([tap for tap in self._columns if tap not in gone])
+
+    def _arrange(self, taps: Sequence[Tap]) -> None:
+        """Gives the variables of optimizers a place in the tensor table, and describes them."""
+        places: dict[Any, int] = {}
+        for tap in taps:
+            for variable in tap.variables:
+                places.setdefault(variable, len(places))
+        self._columns = {tap: np.array([places[variable] for variable in tap.variables], np.int64) for tap in taps}
+        self._ran_at = {tap: self._ran_at.get(tap, self.step) for tap in taps}
+        self._steps.resize(len(places))
+        self._run.describe(described(taps, self._probes[taps[0]], list(places)))
+
+
+def _operations(graph: Any, fetch: Any) -> list[Any]:
+    """Returns what a fetch asks to run; nothing for what the session will refuse."""
+    if isinstance(fetch, tf1.SparseTensor | tf.IndexedSlices):
+        parts = [fetch.values, fetch.indices, fetch.dense_shape]
+        return [part.op for part in parts if part is not None]
+    try:
+        element = graph.as_graph_element(fetch, allow_tensor=True, allow_operation=True)
+    except (TypeError, ValueError, KeyError):
+        return []
+    return [element.op if isinstance(element, tf.Tensor) else element]
