@@ -57,6 +57,7 @@ class ReplicaComparison:
         """
         for gone in self._norms.keys() - set(ranks):
             self._drop(gone, tuple(self._norms[gone]))
+            del self._norms[gone]
         block = rows.blocks.get(WEIGHT_NORM)
         if block is None or rank not in ranks or len(ranks) < 2:
             return None
