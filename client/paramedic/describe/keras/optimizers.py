@@ -32,7 +32,7 @@ def optimizer_config(optimizer: Any) -> OptimizerConfig:
     reported = optimizer.get_config()
     config = OptimizerConfig(
         name=type(optimizer).__name__.lower(),
-        learning_rate=float(optimizer.learning_rate),
+        learning_rate=float(keras.ops.convert_to_numpy(optimizer.learning_rate)),  # each replica may have a copy
         clipnorm=optimizer.clipnorm,
         clipvalue=optimizer.clipvalue,
         global_clipnorm=optimizer.global_clipnorm,

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # tells whether XLA compiles a graph; there is no public way
 
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
+from paramedic.integrations.keras.backend.tensorflow.replicas import is_first
 
 
 class Samples:
@@ -69,7 +70,7 @@ class Samples:
         return call
 
     def _entered(self, *args: Any, training: Any = None, mask: Any = None, **others: Any) -> None:
-        if training is False or len(args) != 1 or others or not _is_first_replica():
+        if training is False or len(args) != 1 or others or not is_first():
             return
         self._inputs, self._graph = args[0], tf.compat.v1.get_default_graph()
         if not self._targets and not tf.executing_eagerly():
@@ -77,7 +78,7 @@ class Samples:
 
     def _judged(self, targets: Any, *_: Any, **__: Any) -> None:
         here = tf.compat.v1.get_default_graph()
-        if self._inputs is not None and self._graph is here and _is_first_replica():
+        if self._inputs is not None and self._graph is here and is_first():
             self._record((self._inputs, targets))
 
     def _record(self, data: Any) -> None:
@@ -90,8 +91,3 @@ class Samples:
         if self._batch is None:
             self._batch = FirstBatch(compiled=control_flow_util.GraphOrParentsInXlaContext(graph))
         self._batch.record(data)
-
-
-def _is_first_replica() -> bool:
-    replica = tf.distribute.get_replica_context()
-    return replica is not None and tf.get_static_value(replica.replica_id_in_sync_group) == 0

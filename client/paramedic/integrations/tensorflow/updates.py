@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable  # as in the ring: on one device
 
+from paramedic.integrations.keras.backend.tensorflow.replicas import is_first, summed
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
 from paramedic.integrations.keras.backend.tensorflow.taps import half_square, loss_scale, read
 from paramedic.integrations.tensorflow.clipping import unclipped
@@ -212,14 +213,9 @@ class UpdateRecorder:
             if not getattr(variable, "overwrite_with_gradient", False)  # its "gradient" is its next value
         ]
         variables, gradients = [variable for variable, _ in pairs], [gradient for _, gradient in pairs]
-        replica = tf.distribute.get_replica_context()
-        if replica.num_replicas_in_sync > 1:
-            gradients = _summed(replica, gradients)
-            number = tf.get_static_value(replica.replica_id_in_sync_group)
-            if number is None:
-                raise ValueError("which replica this is cannot be told while its step is traced")
-            if number:
-                return None
+        gradients = summed(gradients)
+        if not is_first():
+            return None
         return _Before(
             variables=variables,
             gradients=[half_square(gradient) for gradient in gradients],
@@ -273,13 +269,6 @@ class _Before:
     weights: list[Any]
     rate: Any
     scale: Any
-
-
-def _summed(replica: Any, gradients: list[Any]) -> list[Any]:
-    """Sums gradients over replicas, as the optimizer will once it has clipped them."""
-    some = [gradient for gradient in gradients if gradient is not None]
-    sums = iter(replica.all_reduce(tf.distribute.ReduceOp.SUM, some) if some else [])
-    return [None if gradient is None else next(sums) for gradient in gradients]
 
 
 def _widened(rows: npt.NDArray[np.float32], before: int, width: int) -> npt.NDArray[np.float64]:

@@ -140,7 +140,6 @@ def _averaged(found: Mapping[str, Any], divided: bool) -> dict[str, Any]:
         found: By name.
         divided: Whether the loss of a replica is its share of the loss, which is their sum.
     """
-    parts = [
-        tf.cast(value, tf.float32) * (several() if divided and name == LOSS else 1) for name, value in found.items()
-    ]
+    shares = several() if divided else 1
+    parts = [tf.cast(value, tf.float32) * (shares if name == LOSS else 1) for name, value in found.items()]
     return dict(zip(found, tf.unstack(averaged(tf.stack(parts))), strict=True)) if parts else {}
