@@ -53,6 +53,12 @@ ACTIVATIONS: Mapping[str, str] = {
     "Softmax": "softmax",
     "Softmax2d": "softmax",
     "LogSoftmax": "log_softmax",
+    # transformers has its own.
+    "GELUActivation": "gelu",
+    "NewGELUActivation": "gelu",
+    "GELUTanh": "gelu",
+    "QuickGELUActivation": "gelu",
+    "SiLUActivation": "silu",
 }
 """Modules that are nothing but an activation."""
 

@@ -80,7 +80,7 @@ def found_losses(root: Any, is_layer: Callable[[Any], bool]) -> list[FoundLoss]:
     pending, seen = [root], {root}
     while pending and len(seen) < _MAX_NODES:
         node = pending.pop(0)
-        loss = _loss_of(node)
+        loss = _loss_of(node, is_layer)
         if loss is not None:
             found.append(loss)
             continue
@@ -92,18 +92,18 @@ def found_losses(root: Any, is_layer: Callable[[Any], bool]) -> list[FoundLoss]:
     return [loss for loss in found if labels[id(loss.prediction)] is loss]
 
 
-def _loss_of(node: Any) -> FoundLoss | None:
+def _loss_of(node: Any, is_layer: Callable[[Any], bool]) -> FoundLoss | None:
     name = operation(node)
     known = _BY_NODE.get(name)
     if known is not None:
         prediction, from_logits, ignored = _below(node), known[1], None
         if name.startswith("NllLoss"):
-            prediction, from_logits = _before_log_softmax(prediction)
+            prediction, from_logits = _before_log_softmax(prediction, is_layer)
             ignored = (_saved(node, "ignore_index") + 2**63) % 2**64 - 2**63  # autograd shows it without its sign
         config = LossConfig(name=known[0], from_logits=from_logits)
         return FoundLoss(config, prediction, _saved(node, "target"), ignored)
     if name == "Neg":
-        return _soft_cross_entropy(node)
+        return _soft_cross_entropy(node, is_layer)
     if name == "Mean" and (within := _below(node)) is not None and operation(within) in ("Pow", "Abs"):
         # Written by hand, or by F.l1_loss.
         difference, absolute = _below(within), operation(within) == "Abs"
@@ -114,7 +114,7 @@ def _loss_of(node: Any) -> FoundLoss | None:
     return None
 
 
-def _soft_cross_entropy(node: Any) -> FoundLoss | None:
+def _soft_cross_entropy(node: Any, is_layer: Callable[[Any], bool]) -> FoundLoss | None:
     """F.cross_entropy with probabilities for targets: -sum(target * log_softmax(x))."""
     total = _below(node)
     product = _below(total) if total is not None and operation(total) == "Sum" else None
@@ -125,19 +125,18 @@ def _soft_cross_entropy(node: Any) -> FoundLoss | None:
         return None
     target = _saved(product, "other")
     target = _saved(product, "self") if target is None else target
-    return FoundLoss(
-        LossConfig(name="categorical_crossentropy", from_logits=True), _before_log_softmax(logarithm)[0], target
-    )
+    prediction, from_logits = _before_log_softmax(logarithm, is_layer)
+    return FoundLoss(LossConfig(name="categorical_crossentropy", from_logits=from_logits), prediction, target)
 
 
-def _before_log_softmax(node: Any) -> tuple[Any, bool]:
-    """The node that a log-softmax reads, and whether there is one."""
+def _before_log_softmax(node: Any, is_layer: Callable[[Any], bool]) -> tuple[Any, bool]:
+    """The node that a log-softmax reads, and whether there is one; a layer's own node where it is a layer."""
     place = node
     while place is not None and operation(place) in MOVING:
         place = _below(place)
     if place is None or operation(place) != "LogSoftmax":
         return node, False
-    return _below(place), True
+    return (place if is_layer(place) else _below(place)), True
 
 
 def _below(node: Any) -> Any:

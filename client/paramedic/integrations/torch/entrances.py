@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import nn
 
+from paramedic.describe.torch import is_compiled
+
 
 def entrances(model: Any) -> list[Any]:
     """Returns the modules whose calls begin a forward pass: the model, or its parts where only those are called.
@@ -11,7 +13,9 @@ def entrances(model: Any) -> list[Any]:
     Args:
         model: A torch.nn.Module.
     """
-    forward = getattr(type(model), "forward", None)
-    if forward is not getattr(nn.Module, "forward", None):
+    parts = [entrance for child in model.children() for entrance in entrances(child)]
+    if is_compiled(model) or not parts:
         return [model]
-    return [entrance for child in model.children() for entrance in entrances(child)]
+    if hasattr(model, "training_step"):  # Lightning's, which may call its parts or itself
+        return [model, *parts]
+    return parts if type(model).forward is nn.Module.forward else [model]

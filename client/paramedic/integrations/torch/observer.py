@@ -47,6 +47,7 @@ class Observer:
 
     Attributes:
         seen: What was seen so far.
+        entered: Whether a forward pass was seen that was no compiled code.
     """
 
     def __init__(self, model: Any, loss: Any = None) -> None:
@@ -60,7 +61,7 @@ class Observer:
         self._model = model
         self._number = 0
         self._done = False
-        self._entered = False
+        self.entered = False
         self._given: Any = None
         self._raw: set[int] = set()
         self._pending: list[tuple[list[int], tuple[int, ...]]] = []
@@ -71,11 +72,16 @@ class Observer:
             entrance.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True)
             for entrance in entrances(model)
         ]
+        self._backward.insert()
+
+    def finish(self) -> None:
+        """Looks no further, as the first step is over."""
+        self._finish()
+        self._done = True
 
     def remove(self) -> None:
         """Looks no further, and takes the hooks off."""
-        self._finish()
-        self._done = True
+        self.finish()
         self._take_off(self._entrances)
 
     def see_loss(self, loss: Any) -> None:
@@ -84,9 +90,8 @@ class Observer:
         Args:
             loss: A scalar with its graph; scaled or not.
         """
-        if self._done or self.seen.losses:
+        if self._done or (not self.entered and not self._trains(loss)):
             return
-        self._backward.remove()
         try:
             self._read_loss(loss)
         except Exception:
@@ -107,10 +112,10 @@ class Observer:
     def _begin(self, module: Any, args: Any, kwargs: Any) -> None:
         if self._handles and module is not self._model:
             return  # another part of a model that is called by its parts
-        if self._entered and self.seen.forward is not None and not self._handles:
+        if self.entered and self.seen.forward is not None and not self._handles:
             return  # a second forward pass of the same step
         self._take_off(self._handles)
-        self._entered = True
+        self.entered = True
         self._number = next(_numbers)
         self.seen.forward = None
         self._pending.clear()
@@ -118,7 +123,6 @@ class Observer:
         self._raw = {id(tensor) for _, tensor in arrays(self._given)}
         if torch.is_autocast_enabled(_device_of(self._model)):
             self.seen.precision = f"mixed_{str(torch.get_autocast_dtype(_device_of(self._model))).rpartition('.')[2]}"
-        self._backward.insert()
         if is_compiled(self._model) or isinstance(self._model, torch.nn.DataParallel):
             return
         self.seen.forward = Forward()
@@ -210,6 +214,21 @@ class Observer:
         number, place = node.metadata.get(_MARK, (0, None))
         return place if number == self._number else None
 
+    def _trains(self, loss: Any) -> bool:
+        """Whether a loss depends on the model, whose forward pass was not seen."""
+        if getattr(loss, "grad_fn", None) is None:
+            return False
+        parameters = {id(parameter) for parameter in self._model.parameters()}
+        pending, seen = [loss.grad_fn], {loss.grad_fn}
+        while pending and len(seen) < _MAX_CALLS:
+            node = pending.pop()
+            if id(getattr(node, "variable", None)) in parameters:
+                return True
+            below = [each for each, _ in node.next_functions if each is not None and each not in seen]
+            seen.update(below)
+            pending += below
+        return False
+
     def _read_loss(self, loss: Any) -> None:
         if getattr(loss, "grad_fn", None) is None:
             return
@@ -239,6 +258,8 @@ class Observer:
         if loss.target is None or not loss.target.dim():
             return None
         target = _plain(loss.target)
+        if loss.ignored is not None and target.dim() == 3 and target.shape[1] == 1:
+            target = target.squeeze(1)  # which is how the loss of sequences is computed
         shape = list(target.shape)
         output = self._module_shape(end)
         if len(output) == 3 and target.dim() == 1 and target.numel() == output[0] * output[1]:
@@ -275,10 +296,10 @@ class Observer:
                 self._read_inputs(given)
             except Exception:
                 _LOG.debug("the first batch could not be described", exc_info=True)
-        if self._entered and self.seen.forward is not None and not self.seen.forward.calls:
+        if self.seen.forward is not None and not self.seen.forward.calls:
             self.seen.forward = None
-        if self._entered:
-            self._done = True
+        self._done = True
+        if self.entered:
             # Elsewhere they stay, and do nothing: a model that was compiled with hooks on it would be compiled again.
             self._take_off(self._entrances)
 
@@ -296,8 +317,11 @@ class Observer:
 
     def _batch_first(self, values: Any) -> Any:
         """An input with its batch first and its channels last, as layers are described."""
-        for call in self.seen.forward.calls if self.seen.forward is not None else []:
-            module, shape = call.module, call.input_shape
+        if self.seen.forward is not None:
+            read = [(call.module, call.input_shape) for call in self.seen.forward.calls]
+        else:  # nobody saw the calls; what is registered first is called first, more often than not
+            read = [(module, tuple(values.shape)) for _, module in named_leaves(unwrapped(self._model))[:1]]
+        for module, shape in read:
             if isinstance(module, RECURRENT) and not module.batch_first and shape[:2] == tuple(values.shape[:2]):
                 return values.transpose(0, 1)
             if isinstance(module, CHANNELS_FIRST) and shape == tuple(values.shape) and values.dim() >= 3:

@@ -53,10 +53,9 @@ class Probes:
         self._handles: list[Any] = []
         self._spent = 0.0
         self._forget()
-        # They stay on: a model that was compiled with hooks on it would be compiled again without them.
-        self._entrances = [
-            entrance.register_forward_pre_hook(self._enter, prepend=True) for entrance in entrances(model)
-        ]
+        self._places = entrances(model)
+        self._entrances: list[Any] = []
+        self._watch_entrances()
 
     def begin(self) -> None:
         """The training begins."""
@@ -75,6 +74,7 @@ class Probes:
         self._forget()
         self._spent = 0.0
         self._armed = True
+        self._watch_entrances()
 
     def take_gradients(self, parameters: Sequence[Any], scale: Any) -> None:
         """Measures gradients, at the end of a backward pass.
@@ -103,6 +103,9 @@ class Probes:
         began = time.perf_counter()
         self._armed = False
         self._take_off()
+        if self._observer.entered:
+            # Elsewhere they stay, and do nothing: a model that was compiled with hooks on it would be compiled again.
+            self._leave_entrances()
         probed = Probed()
         try:
             self._measure(probed, parameters)
@@ -119,8 +122,17 @@ class Probes:
         self._armed = False
         self._take_off()
         self._forget()
+        self._leave_entrances()
+
+    def _watch_entrances(self) -> None:
+        if not self._entrances:
+            hooks = [place.register_forward_pre_hook(self._enter, prepend=True) for place in self._places]
+            self._entrances = hooks
+
+    def _leave_entrances(self) -> None:
         for handle in self._entrances:
             handle.remove()
+        self._entrances.clear()
 
     def _forget(self) -> None:
         self._calls: dict[int, int] = {}
@@ -206,7 +218,7 @@ class Probes:
             except Exception:
                 _LOG.debug("the gradient's path through %s cannot be followed", path, exc_info=True)
         for path, cell in self._cells.items():
-            found = cell.path()
+            found = cell.path(path)
             if found is not None:
                 self._paths[path] = found
         if scale is not None:

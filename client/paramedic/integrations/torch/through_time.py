@@ -25,7 +25,7 @@ class Path:
     """The path through one direction of one layer.
 
     Attributes:
-        name: What is added to the name of the module: ".l0/forward"; empty where it is one layer of one direction.
+        name: Of the layer, with its direction where it has two: "lstm.l0/forward".
         norms: float32 [time], norm of the gradient at each time step, in the order in which the layer reads its input.
         present: bool [time], whether any sample has the time step.
     """
@@ -106,7 +106,7 @@ def paths(captured: Captured, names: list[str]) -> list[Path]:
 
     Args:
         captured: What passed the layer.
-        names: What is added to the module's name for each of the layers that it stacks.
+        names: Of the layers that it stacks.
     """
     if not captured.gradients:
         return []
@@ -253,10 +253,10 @@ class CellPath:
 
         state.register_hook(keep)
 
-    def path(self) -> Path | None:
-        """The path, once the gradient came; None for less than two time steps."""
+    def path(self, name: str) -> Path | None:
+        """The path by the cell's name, once the gradient came; None for less than two time steps."""
         if self._steps < 2 or not self._norms:
             return None
         some = next(iter(self._norms.values()))
         norms = torch.stack([self._norms.get(place, torch.zeros_like(some)) for place in range(self._steps)])
-        return Path("", norms, torch.ones(self._steps, dtype=torch.bool, device=norms.device))
+        return Path(name, norms, torch.ones(self._steps, dtype=torch.bool, device=norms.device))
