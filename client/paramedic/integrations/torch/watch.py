@@ -16,9 +16,9 @@ from paramedic.integrations.torch.observer import Observer
 from paramedic.integrations.torch.pace import SIGNAL as PACE
 from paramedic.integrations.torch.pace import Pace
 from paramedic.integrations.torch.probes import Probes
-from paramedic.integrations.torch.ring import fetched
 from paramedic.integrations.torch.said import Said
 from paramedic.integrations.torch.step import Step
+from paramedic.integrations.torch.transfer import fetched
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
 from paramedic.v1.description_pb2 import RunDescription
@@ -125,15 +125,16 @@ class TorchWatch(Watch):
         norms = self._norms
         if norms is None:
             return None
-        gradients, weights, updates, *said = fetched([*norms.take(), *self._said.take()])
-        scalars = self._said.columns(said)
+        measured, said = norms.take(), self._said.take()
+        arrays = fetched([*measured, *said])
+        count, blocks = norms.blocks(arrays[: len(measured)])
+        scalars = self._said.columns(arrays[len(measured) :])
         if self._pace is not None:
             seconds, rows = self._pace.take()
             scalars |= {PACE: (seconds, rows)} if rows else {}
-        blocks = norms.blocks(gradients, weights, updates)
         if not norms.serves(placed(self._optimizers)):
             self._norms = None
-        return Recorded(len(gradients), scalars, blocks) if len(gradients) else None
+        return Recorded(count, scalars, blocks) if count else None
 
     def _detach(self) -> None:
         for handle in self._on_parameters:
@@ -142,6 +143,8 @@ class TorchWatch(Watch):
             for handle in self._on_optimizers:
                 handle.remove()
         self._observer.remove()
+        if self._pace is not None:
+            self._pace.remove()
         if self._probes is not None:
             self._probes.end()
             self._probes.remove()
@@ -183,9 +186,9 @@ class TorchWatch(Watch):
     def _gradients_came(self) -> None:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             if self._pace is None and torch.distributed.get_world_size() > 1:
-                self._pace = Pace(self._prepared().device)
+                self._pace = Pace(self._model, self._prepared().device)
             if self._pace is not None:
-                self._pace.computed()
+                self._pace.waits()
             # DistributedDataParallel averages gradients in a callback of its own, which was queued behind this one.
             Variable._execution_engine.queue_callback(self._backward_ended)
         else:
@@ -195,7 +198,7 @@ class TorchWatch(Watch):
     def _backward_ended(self) -> None:
         self._under_way.went_back()
         if self._pace is not None:
-            self._pace.averaged()
+            self._pace.waited()
         self._measure_gradients(None if self._scaler is None else self._scaler._scale)
 
     # An update.
@@ -265,7 +268,7 @@ class TorchWatch(Watch):
 
     def _prepared(self) -> Norms:
         if self._norms is None:
-            self._norms = Norms(placed(self._optimizers), self._every)
+            self._norms = Norms(placed(self._optimizers))
             self._rates = _rate_names(self._optimizers)
             self._hook_parameters()
             self._described = False
@@ -295,9 +298,10 @@ class TorchWatch(Watch):
         self._described = True
         norms = self._norms
         parameters = [] if norms is None else norms.parameters
+        if norms is not None:
+            self._observer.finish()
         description, ordered = describe(self._model, self._optimizers, parameters, self._observer, self._loss)
         if norms is not None:
-            self._observer.remove()
             norms.arrange(ordered)
         if self._scaler is not None and description.HasField("optimizer"):
             description.optimizer.dynamic_loss_scale = True
