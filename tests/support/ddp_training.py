@@ -15,6 +15,7 @@ import torch
 import torch.distributed as distributed
 
 import paramedic
+from paramedic.integrations.trainers.together import any_wants, shared_run
 from paramedic.integrations.watch import Unwatched
 
 RANK = int(os.environ["RANK"])
@@ -50,12 +51,24 @@ def train(steps: int, run: paramedic.Run | None, trouble: str = "") -> str:
     return hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in tensors)).hexdigest()
 
 
+def agree() -> None:
+    """What trainers' monitors do among themselves: find one run, and stop together or not at all."""
+    with shared_run("agreed", None, RANK, 2, None) as run:
+        ids: list[Any] = [None, None]
+        distributed.all_gather_object(ids, (run.identity.id, run.identity.attempt))
+        assert ids[0] == ids[1], ids
+        assert run.identity.rank == RANK
+    assert any_wants(RANK == 1, 2, torch.device("cpu"))
+    assert not any_wants(False, 2, torch.device("cpu"))
+
+
 def main(steps: int, names: list[str]) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", timeout=timedelta(seconds=30))
+    agree()
     bare = train(steps, None)
     for name in names:
-        with paramedic.init("ddp", id=name, rank=RANK) as run:
+        with paramedic.init("ddp", id=name) as run:
             left = train(steps, run, name)
             assert not run.dropped, run.dropped
         assert name != "sound" or left == bare, "the training is another one when it is watched"

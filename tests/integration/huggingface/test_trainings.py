@@ -211,6 +211,18 @@ def test_trainings_of_a_project_are_runs_of_their_own(tmp_path: Path, monkeypatc
     assert [told.steps() for told in runs] == [list(range(1, 6))] * 2
 
 
+def test_a_run_goes_on_as_its_next_attempt_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAMEDIC_MODE", "offline")
+    monkeypatch.setenv("PARAMEDIC_SPOOL_DIR", str(tmp_path / "spool"))
+    first, second = Monitor(project="reviews"), Monitor(project="reviews")
+    trainer(tmp_path, first, num_train_epochs=1, save_strategy="epoch").train()
+    trainer(tmp_path, second).train(resume_from_checkpoint=True)
+    second._run.finish()
+    before, after = first._run.identity, second._run.identity
+    assert (after.id, after.attempt) == (before.id, 1)
+    assert Told(tmp_path / "spool" / "reviews" / f"{after.id}-1-0").steps() == list(range(6, 11))
+
+
 def test_a_loss_that_is_no_number_arrives_as_it_is(recording, tmp_path: Path) -> None:
     """The trainer itself puts the mean of the losses before in its place."""
 

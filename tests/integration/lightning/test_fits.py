@@ -240,6 +240,20 @@ def test_arguments_that_make_no_sense_are_refused_at_once(arguments: dict[str, A
         Monitor(**arguments)
 
 
+def test_a_run_goes_on_as_its_next_attempt_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARAMEDIC_MODE", "offline")
+    monkeypatch.setenv("PARAMEDIC_SPOOL_DIR", str(tmp_path / "spool"))
+    first, second = Monitor(project="digits"), Monitor(project="digits")
+    fit = trainer(first, max_epochs=1)
+    fit.fit(Classifier(), loader())
+    fit.save_checkpoint(tmp_path / "last.ckpt")
+    trainer(second, max_epochs=2).fit(Classifier(), loader(), ckpt_path=tmp_path / "last.ckpt")
+    second._run.finish()
+    before, after = first._run.identity, second._run.identity
+    assert (after.id, after.attempt) == (before.id, 1)
+    assert Told(tmp_path / "spool" / "digits" / f"{after.id}-1-0").steps() == list(range(6, 11))
+
+
 def test_a_loss_that_is_no_number_arrives_as_it_is(recording) -> None:
     class Ruined(Classifier):
         def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:

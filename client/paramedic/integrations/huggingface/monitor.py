@@ -13,6 +13,9 @@ from paramedic.integrations.trainers.monitor import TrainerMonitor
 from paramedic.v1.description_pb2 import OptimizerConfig, RunDescription, TrainingConfig
 
 _EVALUATION = "eval_"
+_STATE = "paramedic"
+"""Where a checkpoint's trainer_state.json tells of the run."""
+
 _NOT_MEASURED = ("_runtime", "_per_second", "_time")
 """How names end of what an evaluation reports of its own speed."""
 
@@ -86,6 +89,7 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
     def _training_began(self, args: Any, state: Any, model: Any, optimizer: Any) -> None:
         self._ended_epoch = None
         self._stop_listening()  # to a training that nobody told of its end
+        self._resume = state.stateful_callbacks.get(_STATE)
         self._begin(
             model,
             getattr(optimizer, "optimizer", optimizer),  # from within accelerate's
@@ -95,6 +99,8 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
             step=state.global_step,
             scaler=getattr(optimizer, "scaler", None),
         )
+        if self._project is not None:
+            state.stateful_callbacks[_STATE] = self._checkpoint()
         self._listen(_calling_trainer(self))
 
     def _listen(self, trainer: Any) -> None:

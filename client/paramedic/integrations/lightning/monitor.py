@@ -89,6 +89,14 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
         """Reports what ended the fit."""
         self._end(exception)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds of the run."""
+        return self._checkpoint()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Has the run of a checkpoint go on."""
+        self._resume = state_dict
+
     @guarded
     def _fit_began(self, trainer: Any, pl_module: Any) -> None:
         self._steps = trainer.global_step

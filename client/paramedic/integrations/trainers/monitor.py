@@ -42,7 +42,8 @@ class TrainerMonitor:
         Args:
             run: The run to report to; its owner closes it. Omitted: each training is a run of its own, which the
                 Monitor opens when the training begins and closes when it ends. Of several processes, each reports as
-                its rank to the one run that they share.
+                its rank to the one run that they share. A training that goes on from a checkpoint is the next attempt
+                of the run that the checkpoint is from.
             project: Project of the runs that the Monitor opens.
             name: Name, for people, of the runs that the Monitor opens.
             every: Steps between two fetches, at least 1. Slow steps are fetched once a second.
@@ -73,6 +74,7 @@ class TrainerMonitor:
         self._watch: Watch | None = None
         self._loss: Any = None
         self._batches = 0
+        self._resume: Mapping[str, Any] | None = None
 
     def _begin(
         self, model: Any, optimizer: Any, rank: int, processes: int, description: RunDescription, **options: Any
@@ -90,12 +92,17 @@ class TrainerMonitor:
         if self._watch is not None:
             self._end(TrainingAbandonedError("an exception that nobody told of ended the training before this one"))
         if self._project is not None:
-            self._run = shared_run(self._project, self._name, rank, processes)
+            resume, self._resume = self._resume, None
+            self._run = shared_run(self._project, self._name, rank, processes, resume)
         assert self._run is not None
         self._loss = None
         self._watch = self._run.watch(
             model, optimizer, every=self._every, probes=self._probing, known=description, **options
         )
+
+    def _checkpoint(self) -> dict[str, Any]:
+        """What a checkpoint is to hold of the run; nothing where that is its owner's business."""
+        return {} if self._project is None or self._run is None else self._run.checkpoint()
 
     def _add_loss(self, loss: Any) -> None:
         """Takes the loss of a batch, detached; a step's is the sum of those since the step before."""

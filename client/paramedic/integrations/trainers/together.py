@@ -1,6 +1,7 @@
 """What the processes of one training agree on."""
 
 import itertools
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,9 @@ _PATIENCE = timedelta(seconds=10)
 _openings = itertools.count()
 
 
-def shared_run(project: str, name: str | None, rank: int, processes: int) -> Run:
+def shared_run(
+    project: str, name: str | None, rank: int, processes: int, resume: Mapping[str, Any] | None = None
+) -> Run:
     """Opens a run that every process of a training reports to, each as its rank.
 
     Rank 0 opens it, and leaves its id in the store by which the processes found each other, rather than to hand it
@@ -27,20 +30,23 @@ def shared_run(project: str, name: str | None, rank: int, processes: int) -> Run
         name: Of the run, for people.
         rank: Of this process.
         processes: Of the training.
+        resume: What the training's checkpoint holds of a run; where that is one of this project, it goes on.
 
     Raises:
         ValueError: The project, the name or the environment makes no sense.
         RuntimeError: Rank 0 opened none.
     """
+    resume = resume if resume and resume.get("project") == project else None
     if processes < 2 or not distributed.is_available() or not distributed.is_initialized():
-        return paramedic.init(project, name)
+        return paramedic.init(project, name, resume=resume)
     store = distributed.distributed_c10d._get_default_store()
     key = f"paramedic/{next(_openings)}"
     if rank:
         store.wait([key], _PATIENCE)
-        return paramedic.init(project, name, id=store.get(key).decode(), rank=rank)
-    run = paramedic.init(project, name, rank=0)
-    store.set(key, run.identity.id)
+        attempt, _, run_id = store.get(key).decode().partition(" ")
+        return paramedic.init(project, name, id=run_id, attempt=int(attempt), rank=rank)
+    run = paramedic.init(project, name, rank=0, resume=resume)
+    store.set(key, f"{run.identity.attempt} {run.identity.id}")
     return run
 
 
