@@ -256,6 +256,16 @@ def test_runs_are_filtered_by_project_and_state(store: Store) -> None:
     assert listed(project="three") == set()
 
 
+def test_the_attempts_and_ranks_of_a_run_are_listed_together(store: Store) -> None:
+    keys = [RunKey("project", id, attempt, rank) for id in ("a", "b") for attempt in (0, 1) for rank in (0, 1)]
+    for key in [*keys, RunKey("other", "a")]:
+        store.register(key, "name", 1.0)
+
+    pages = everything(store, 3, project="project", run_id="a")
+
+    assert [record.key for page in pages for record in page] == keys[:4][::-1]
+
+
 def test_a_token_of_nothing_is_refused(store: Store) -> None:
     for token in ("", "x", "-1", "1.5", "0x1p+0:3", "9" * 30, "\N{ARABIC-INDIC DIGIT THREE}"):
         with pytest.raises(ValueError, match="not a page token"):

@@ -18,7 +18,7 @@ from paramedic.v1 import run_pb2 as paramedic_dot_v1_dot_run__pb2
 from paramedic.v1 import telemetry_pb2 as paramedic_dot_v1_dot_telemetry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparamedic/v1/diagnosis.proto\x12\x0cparamedic.v1\x1a\x1eparamedic/v1/description.proto\x1a\x1aparamedic/v1/finding.proto\x1a\x16paramedic/v1/run.proto\x1a\x1cparamedic/v1/telemetry.proto\"\x90\x01\n\x0fListRunsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x16.paramedic.v1.RunStateH\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\tB\n\n\x08_projectB\x08\n\x06_state\"L\n\x10ListRunsResponse\x12\x1f\n\x04runs\x18\x01 \x03(\x0b\x32\x11.paramedic.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\rGetRunRequest\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\"\x8c\x01\n\x0eGetRunResponse\x12\x1e\n\x03run\x18\x01 \x01(\x0b\x32\x11.paramedic.v1.Run\x12\x31\n\x0b\x64\x65scription\x18\x02 \x01(\x0b\x32\x1c.paramedic.v1.RunDescription\x12\'\n\x05rules\x18\x03 \x03(\x0b\x32\x18.paramedic.v1.RuleStatus\"\xdb\x01\n\x13ListFindingsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04rule\x18\x03 \x01(\tH\x02\x88\x01\x01\x12,\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x11\n\topen_only\x18\x05 \x01(\x08\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\tB\n\n\x08_projectB\t\n\x07_run_idB\x07\n\x05_rule\"X\n\x14ListFindingsResponse\x12\'\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x15.paramedic.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x14ListIncidentsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\topen_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\tB\n\n\x08_projectB\t\n\x07_run_id\"[\n\x15ListIncidentsResponse\x12)\n\tincidents\x18\x01 \x03(\x0b\x32\x16.paramedic.v1.Incident\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10ListRulesRequest\"6\n\x11ListRulesResponse\x12!\n\x05rules\x18\x01 \x03(\x0b\x32\x12.paramedic.v1.Rule\"\x86\x01\n\x14WatchFindingsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12,\n\x0cmin_severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.SeverityB\n\n\x08_projectB\t\n\x07_run_id\"?\n\x15WatchFindingsResponse\x12&\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x15.paramedic.v1.Finding\"\xf5\x01\n\x13GetTelemetryRequest\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0f\n\x07scalars\x18\x02 \x03(\t\x12\x32\n\x0etensor_signals\x18\x03 \x03(\x0e\x32\x1a.paramedic.v1.TensorSignal\x12\x0f\n\x07tensors\x18\x04 \x03(\t\x12\x17\n\nfirst_step\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tlast_step\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nmax_points\x18\x07 \x01(\rB\r\n\x0b_first_stepB\x0c\n\n_last_step\"<\n\x14GetTelemetryResponse\x12$\n\x06series\x18\x01 \x03(\x0b\x32\x14.paramedic.v1.Series\"]\n\x06Series\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x03(\x03\x12\x0e\n\x06values\x18\x04 \x03(\x01\x12\x14\n\x0ctotal_points\x18\x05 \x01(\x04\x32\xd4\x04\n\x10\x44iagnosisService\x12I\n\x08ListRuns\x12\x1d.paramedic.v1.ListRunsRequest\x1a\x1e.paramedic.v1.ListRunsResponse\x12\x43\n\x06GetRun\x12\x1b.paramedic.v1.GetRunRequest\x1a\x1c.paramedic.v1.GetRunResponse\x12U\n\x0cListFindings\x12!.paramedic.v1.ListFindingsRequest\x1a\".paramedic.v1.ListFindingsResponse\x12X\n\rListIncidents\x12\".paramedic.v1.ListIncidentsRequest\x1a#.paramedic.v1.ListIncidentsResponse\x12L\n\tListRules\x12\x1e.paramedic.v1.ListRulesRequest\x1a\x1f.paramedic.v1.ListRulesResponse\x12Z\n\rWatchFindings\x12\".paramedic.v1.WatchFindingsRequest\x1a#.paramedic.v1.WatchFindingsResponse0\x01\x12U\n\x0cGetTelemetry\x12!.paramedic.v1.GetTelemetryRequest\x1a\".paramedic.v1.GetTelemetryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparamedic/v1/diagnosis.proto\x12\x0cparamedic.v1\x1a\x1eparamedic/v1/description.proto\x1a\x1aparamedic/v1/finding.proto\x1a\x16paramedic/v1/run.proto\x1a\x1cparamedic/v1/telemetry.proto\"\xb0\x01\n\x0fListRunsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x16.paramedic.v1.RunStateH\x01\x88\x01\x01\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x13\n\x06run_id\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\n\n\x08_projectB\x08\n\x06_stateB\t\n\x07_run_id\"L\n\x10ListRunsResponse\x12\x1f\n\x04runs\x18\x01 \x03(\x0b\x32\x11.paramedic.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\rGetRunRequest\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\"\x8c\x01\n\x0eGetRunResponse\x12\x1e\n\x03run\x18\x01 \x01(\x0b\x32\x11.paramedic.v1.Run\x12\x31\n\x0b\x64\x65scription\x18\x02 \x01(\x0b\x32\x1c.paramedic.v1.RunDescription\x12\'\n\x05rules\x18\x03 \x03(\x0b\x32\x18.paramedic.v1.RuleStatus\"\xdb\x01\n\x13ListFindingsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04rule\x18\x03 \x01(\tH\x02\x88\x01\x01\x12,\n\x0cmin_severity\x18\x04 \x01(\x0e\x32\x16.paramedic.v1.Severity\x12\x11\n\topen_only\x18\x05 \x01(\x08\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\tB\n\n\x08_projectB\t\n\x07_run_idB\x07\n\x05_rule\"X\n\x14ListFindingsResponse\x12\'\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x15.paramedic.v1.Finding\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x92\x01\n\x14ListIncidentsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\topen_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x12\n\npage_token\x18\x05 \x01(\tB\n\n\x08_projectB\t\n\x07_run_id\"[\n\x15ListIncidentsResponse\x12)\n\tincidents\x18\x01 \x03(\x0b\x32\x16.paramedic.v1.Incident\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10ListRulesRequest\"6\n\x11ListRulesResponse\x12!\n\x05rules\x18\x01 \x03(\x0b\x32\x12.paramedic.v1.Rule\"\x86\x01\n\x14WatchFindingsRequest\x12\x14\n\x07project\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06run_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12,\n\x0cmin_severity\x18\x03 \x01(\x0e\x32\x16.paramedic.v1.SeverityB\n\n\x08_projectB\t\n\x07_run_id\"?\n\x15WatchFindingsResponse\x12&\n\x07\x66inding\x18\x01 \x01(\x0b\x32\x15.paramedic.v1.Finding\"\xf5\x01\n\x13GetTelemetryRequest\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.paramedic.v1.RunIdentity\x12\x0f\n\x07scalars\x18\x02 \x03(\t\x12\x32\n\x0etensor_signals\x18\x03 \x03(\x0e\x32\x1a.paramedic.v1.TensorSignal\x12\x0f\n\x07tensors\x18\x04 \x03(\t\x12\x17\n\nfirst_step\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tlast_step\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12\x12\n\nmax_points\x18\x07 \x01(\rB\r\n\x0b_first_stepB\x0c\n\n_last_step\"<\n\x14GetTelemetryResponse\x12$\n\x06series\x18\x01 \x03(\x0b\x32\x14.paramedic.v1.Series\"]\n\x06Series\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\r\n\x05steps\x18\x03 \x03(\x03\x12\x0e\n\x06values\x18\x04 \x03(\x01\x12\x14\n\x0ctotal_points\x18\x05 \x01(\x04\x32\xd4\x04\n\x10\x44iagnosisService\x12I\n\x08ListRuns\x12\x1d.paramedic.v1.ListRunsRequest\x1a\x1e.paramedic.v1.ListRunsResponse\x12\x43\n\x06GetRun\x12\x1b.paramedic.v1.GetRunRequest\x1a\x1c.paramedic.v1.GetRunResponse\x12U\n\x0cListFindings\x12!.paramedic.v1.ListFindingsRequest\x1a\".paramedic.v1.ListFindingsResponse\x12X\n\rListIncidents\x12\".paramedic.v1.ListIncidentsRequest\x1a#.paramedic.v1.ListIncidentsResponse\x12L\n\tListRules\x12\x1e.paramedic.v1.ListRulesRequest\x1a\x1f.paramedic.v1.ListRulesResponse\x12Z\n\rWatchFindings\x12\".paramedic.v1.WatchFindingsRequest\x1a#.paramedic.v1.WatchFindingsResponse0\x01\x12U\n\x0cGetTelemetry\x12!.paramedic.v1.GetTelemetryRequest\x1a\".paramedic.v1.GetTelemetryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -26,35 +26,35 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'paramedic.v1.diagnosis_pb2'
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_LISTRUNSREQUEST']._serialized_start=161
-  _globals['_LISTRUNSREQUEST']._serialized_end=305
-  _globals['_LISTRUNSRESPONSE']._serialized_start=307
-  _globals['_LISTRUNSRESPONSE']._serialized_end=383
-  _globals['_GETRUNREQUEST']._serialized_start=385
-  _globals['_GETRUNREQUEST']._serialized_end=440
-  _globals['_GETRUNRESPONSE']._serialized_start=443
-  _globals['_GETRUNRESPONSE']._serialized_end=583
-  _globals['_LISTFINDINGSREQUEST']._serialized_start=586
-  _globals['_LISTFINDINGSREQUEST']._serialized_end=805
-  _globals['_LISTFINDINGSRESPONSE']._serialized_start=807
-  _globals['_LISTFINDINGSRESPONSE']._serialized_end=895
-  _globals['_LISTINCIDENTSREQUEST']._serialized_start=898
-  _globals['_LISTINCIDENTSREQUEST']._serialized_end=1044
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=1046
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=1137
-  _globals['_LISTRULESREQUEST']._serialized_start=1139
-  _globals['_LISTRULESREQUEST']._serialized_end=1157
-  _globals['_LISTRULESRESPONSE']._serialized_start=1159
-  _globals['_LISTRULESRESPONSE']._serialized_end=1213
-  _globals['_WATCHFINDINGSREQUEST']._serialized_start=1216
-  _globals['_WATCHFINDINGSREQUEST']._serialized_end=1350
-  _globals['_WATCHFINDINGSRESPONSE']._serialized_start=1352
-  _globals['_WATCHFINDINGSRESPONSE']._serialized_end=1415
-  _globals['_GETTELEMETRYREQUEST']._serialized_start=1418
-  _globals['_GETTELEMETRYREQUEST']._serialized_end=1663
-  _globals['_GETTELEMETRYRESPONSE']._serialized_start=1665
-  _globals['_GETTELEMETRYRESPONSE']._serialized_end=1725
-  _globals['_SERIES']._serialized_start=1727
-  _globals['_SERIES']._serialized_end=1820
-  _globals['_DIAGNOSISSERVICE']._serialized_start=1823
-  _globals['_DIAGNOSISSERVICE']._serialized_end=2419
+  _globals['_LISTRUNSREQUEST']._serialized_end=337
+  _globals['_LISTRUNSRESPONSE']._serialized_start=339
+  _globals['_LISTRUNSRESPONSE']._serialized_end=415
+  _globals['_GETRUNREQUEST']._serialized_start=417
+  _globals['_GETRUNREQUEST']._serialized_end=472
+  _globals['_GETRUNRESPONSE']._serialized_start=475
+  _globals['_GETRUNRESPONSE']._serialized_end=615
+  _globals['_LISTFINDINGSREQUEST']._serialized_start=618
+  _globals['_LISTFINDINGSREQUEST']._serialized_end=837
+  _globals['_LISTFINDINGSRESPONSE']._serialized_start=839
+  _globals['_LISTFINDINGSRESPONSE']._serialized_end=927
+  _globals['_LISTINCIDENTSREQUEST']._serialized_start=930
+  _globals['_LISTINCIDENTSREQUEST']._serialized_end=1076
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=1078
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=1169
+  _globals['_LISTRULESREQUEST']._serialized_start=1171
+  _globals['_LISTRULESREQUEST']._serialized_end=1189
+  _globals['_LISTRULESRESPONSE']._serialized_start=1191
+  _globals['_LISTRULESRESPONSE']._serialized_end=1245
+  _globals['_WATCHFINDINGSREQUEST']._serialized_start=1248
+  _globals['_WATCHFINDINGSREQUEST']._serialized_end=1382
+  _globals['_WATCHFINDINGSRESPONSE']._serialized_start=1384
+  _globals['_WATCHFINDINGSRESPONSE']._serialized_end=1447
+  _globals['_GETTELEMETRYREQUEST']._serialized_start=1450
+  _globals['_GETTELEMETRYREQUEST']._serialized_end=1695
+  _globals['_GETTELEMETRYRESPONSE']._serialized_start=1697
+  _globals['_GETTELEMETRYRESPONSE']._serialized_end=1757
+  _globals['_SERIES']._serialized_start=1759
+  _globals['_SERIES']._serialized_end=1852
+  _globals['_DIAGNOSISSERVICE']._serialized_start=1855
+  _globals['_DIAGNOSISSERVICE']._serialized_end=2451
 # @@protoc_insertion_point(module_scope)

@@ -29,6 +29,7 @@ class ListRunsRequest(google.protobuf.message.Message):
     STATE_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    RUN_ID_FIELD_NUMBER: builtins.int
     project: builtins.str
     """Omitted: every project."""
     state: paramedic.v1.run_pb2.RunState.ValueType
@@ -37,6 +38,8 @@ class ListRunsRequest(google.protobuf.message.Message):
     """Runs a page, 1 to 1000. Omitted: 100."""
     page_token: builtins.str
     """From the response before. Omitted: the first page."""
+    run_id: builtins.str
+    """Every attempt and rank of the runs with this id. Omitted: every run."""
     def __init__(
         self,
         *,
@@ -44,11 +47,14 @@ class ListRunsRequest(google.protobuf.message.Message):
         state: paramedic.v1.run_pb2.RunState.ValueType | None = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        run_id: builtins.str | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing_extensions.Literal["_project", b"_project", "_state", b"_state", "project", b"project", "state", b"state"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing_extensions.Literal["_project", b"_project", "_state", b"_state", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "state", b"state"]) -> None: ...
+    def HasField(self, field_name: typing_extensions.Literal["_project", b"_project", "_run_id", b"_run_id", "_state", b"_state", "project", b"project", "run_id", b"run_id", "state", b"state"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing_extensions.Literal["_project", b"_project", "_run_id", b"_run_id", "_state", b"_state", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "run_id", b"run_id", "state", b"state"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_project", b"_project"]) -> typing_extensions.Literal["project"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing_extensions.Literal["_run_id", b"_run_id"]) -> typing_extensions.Literal["run_id"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing_extensions.Literal["_state", b"_state"]) -> typing_extensions.Literal["state"] | None: ...
 

@@ -74,6 +74,7 @@ class DiagnosisServicer(diagnosis_pb2_grpc.DiagnosisServiceServicer):
                 page = await asyncio.to_thread(
                     self._store.list_runs,
                     project=request.project if request.HasField("project") else None,
+                    run_id=request.run_id if request.HasField("run_id") else None,
                     state=RunState(request.state) if request.HasField("state") else None,
                     limit=limit,
                     token=request.page_token or None,

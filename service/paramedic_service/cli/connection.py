@@ -59,9 +59,11 @@ class Service:
         """Returns when the service has answered a call."""
         self._stub.ListRules(diagnosis_pb2.ListRulesRequest(), **self._call())
 
-    def runs(self, project: str | None, state: run_pb2.RunState.ValueType | None) -> Iterator[run_pb2.Run]:
-        """Yields runs, newest first."""
-        request = diagnosis_pb2.ListRunsRequest(project=project, state=state, page_size=_PAGE)
+    def runs(
+        self, project: str | None, state: run_pb2.RunState.ValueType | None, run_id: str | None = None
+    ) -> Iterator[run_pb2.Run]:
+        """Yields runs, newest first; every attempt and rank is one."""
+        request = diagnosis_pb2.ListRunsRequest(project=project, state=state, run_id=run_id, page_size=_PAGE)
         while True:
             page = self._stub.ListRuns(request, **self._call())
             yield from page.runs

@@ -33,7 +33,8 @@ def print_incidents(incidents: Sequence[Incident]) -> None:
 def print_incident(incident: Incident) -> None:
     """Writes all that is known of one incident."""
     console = output.console()
-    heading = f"incident since step {incident.opened_step}, {_standing(incident)}: {incident.summary}"
+    rank = f" on rank {incident.run.rank}" if incident.run.rank else ""
+    heading = f"incident{rank} since step {incident.opened_step}, {_standing(incident)}: {incident.summary}"
     console.print(_severity(incident), Text(output.printable(heading), style="bold"))
     output.print_table(("", "", ""), (row for cause in incident.causes for row in _cause(cause)), empty="")
     for link in incident.reproductions:

@@ -24,7 +24,7 @@ KILLED = CauseDeclaration(
 
 LOST_PEER = CauseDeclaration(
     id="lost_peer",
-    title="Another rank died, and took this one with it",
+    title="Another rank died or stalled, and took this one with it",
     clues=(raised(4.5, Fault.PEER),),
     effects=("stalled_run",),
     remedies=(

@@ -104,6 +104,7 @@ class Store(Protocol):
         self,
         *,
         project: str | None = None,
+        run_id: str | None = None,
         state: RunState | None = None,
         limit: int = 100,
         token: str | None = None,
@@ -112,6 +113,7 @@ class Store(Protocol):
 
         Args:
             project: Only of this project.
+            run_id: Only those with this id, every attempt and rank.
             state: Only in this state.
             limit: Most runs in the page, at least 1.
             token: From the page before, asked for with the same filters. Runs that come in between shift nothing.

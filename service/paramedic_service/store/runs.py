@@ -70,12 +70,19 @@ def create(connection: Connection, key: RunKey, name: str, now: float) -> None:
 
 
 def list_runs(
-    connection: Connection, project: str | None, state: RunState | None, limit: int, token: str | None
+    connection: Connection,
+    project: str | None,
+    run_id: str | None,
+    state: RunState | None,
+    limit: int,
+    token: str | None,
 ) -> Page[RunRecord]:
     """One page of runs, newest first; the token is the number of the last run in the page before."""
     query = select(*COLUMNS).order_by(runs.c.number.desc()).limit(limit + 1)
     if project is not None:
         query = query.where(runs.c.project == project)
+    if run_id is not None:
+        query = query.where(runs.c.id == run_id)
     if state is not None:
         query = query.where(runs.c.state == state.value)
     if token is not None:

@@ -81,13 +81,14 @@ class SqlStore:
         self,
         *,
         project: str | None = None,
+        run_id: str | None = None,
         state: RunState | None = None,
         limit: int = 100,
         token: str | None = None,
     ) -> Page[RunRecord]:
         """Lists runs, newest first."""
         with self._database.reading() as connection:
-            return runs.list_runs(connection, project, state, limit, token)
+            return runs.list_runs(connection, project, run_id, state, limit, token)
 
     def list_findings(
         self,

@@ -66,6 +66,19 @@ WORDED = {
         "",
     ),
     "RuntimeError: Function 'MulBackward0' returned nan values in its 0th output.": (Fault.NONFINITE, "", ""),
+    "RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer "
+    "[127.0.0.1]:53437. This is typically caused by a remote worker crashing.": (Fault.PEER, "", ""),
+    "RuntimeError: [/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 4000ms for "
+    "recv operation to complete": (Fault.PEER, "", ""),
+    "RuntimeError: [Rank 0]: Rank 5 failed to pass monitoredBarrier in 1000 ms": (Fault.PEER, "5", ""),
+    "DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:1970, remote process exited or there was a network error, "
+    "NCCL version 2.21.5\nncclRemoteError: A call failed possibly due to a network error or a remote process exiting "
+    "prematurely.": (Fault.PEER, "", ""),
+    "DistBackendError: [Rank 0] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE) ran "
+    "for 600029 milliseconds before timing out.": (Fault.PEER, "", ""),
+    "DistNetworkError: recvValue failed on SocketImpl(fd=4): Connection was likely closed. Did the remote server "
+    "shutdown or crash?": (Fault.PEER, "", ""),
+    "ConnectionResetError: [Errno 104] Connection reset by peer": (Fault.OTHER, "", ""),
     "FileNotFoundError: [Errno 2] No such file or directory: 'checkpoint.keras'": (Fault.OTHER, "", ""),
 }
 
