@@ -76,8 +76,8 @@ class Observer:
 
     def finish(self) -> None:
         """Looks no further, as the first step is over."""
-        self._finish()
-        self._done = True
+        if not self._done:
+            self._finish()
 
     def remove(self) -> None:
         """Looks no further, and takes the hooks off."""

@@ -1,0 +1,250 @@
+"""What the first step tells of a model: its graph, its loss, its data; and that nothing of the looking is left."""
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import paramedic
+from paramedic.integrations.torch.observer import Observer
+from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, RunDescription
+from support.spooled import Told
+from support.torch_first_step import described_step, told
+
+SPARSE = "sparse_categorical_crossentropy"
+LABELS = torch.arange(12) % 3
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(3)
+
+
+class Convolutional(nn.Module):
+    """The network of torch's first tutorial, with a shortcut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(6 * 2 * 2, 3)  # made before what it reads
+        self.first, self.second = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 6, 3)
+        self.norm, self.pool, self.drop = nn.BatchNorm2d(6), nn.MaxPool2d(2), nn.Dropout(0.5)
+
+    def forward(self, x: Any) -> Any:
+        x = self.pool(functional.relu(self.first(x)))
+        x = self.pool(functional.relu(self.norm(self.second(x)), inplace=True))
+        x = self.drop(torch.flatten(x, 1))
+        return self.head(x + torch.tanh(self.drop(x)))
+
+
+class Sequences(nn.Module):
+    """Reads tokens, the time steps first."""
+
+    def __init__(self, tokens: int, outputs: int) -> None:
+        super().__init__()
+        self.embedding, self.lstm = nn.Embedding(tokens, 5), nn.LSTM(5, 7, num_layers=2)
+        self.head = nn.Linear(7, outputs)
+
+    def forward(self, tokens: Any, last: bool = True) -> Any:
+        output, (state, _) = self.lstm(self.embedding(tokens))
+        return self.head(state[-1] if last else output.transpose(0, 1))
+
+
+def entropy(logits: Any) -> Any:
+    return functional.cross_entropy(logits, LABELS[: len(logits)])
+
+
+def losses(description: RunDescription) -> list[tuple[str, bool]]:
+    return [(loss.name, loss.from_logits) for loss in description.losses]
+
+
+def test_functions_between_modules_are_seen_and_layers_stand_in_the_order_of_their_calls() -> None:
+    description = described_step(Convolutional(), lambda model: entropy(model(torch.randn(12, 1, 14, 14))))
+    layers = description.model.layers
+    assert [told(layer) for layer in layers] == [
+        ("first", "Conv2D", "relu"),
+        ("pool", "MaxPooling2D", ""),
+        ("second", "Conv2D", "linear"),
+        ("norm", "BatchNormalization", ""),
+        ("relu", "Activation", "relu"),
+        ("pool#2", "MaxPooling2D", ""),
+        ("drop", "Dropout", ""),
+        ("drop#2", "Dropout", ""),
+        ("tanh", "Activation", "tanh"),
+        ("add", "Add", ""),
+        ("head", "Dense", "linear"),
+    ]
+    assert list(layers[9].inputs) == ["drop", "tanh"]
+    assert [list(layers[0].input_shape), list(layers[0].output_shape)] == [[-1, 14, 14, 1], [-1, 12, 12, 4]]
+    assert list(layers[10].output_shape) == [-1, 3]
+    assert [tensor.layer for tensor in description.tensors] == [
+        *("first", "first", "second", "second", "norm", "norm", "head", "head")
+    ]
+    assert losses(description) == [(SPARSE, True)]
+    assert list(description.data.inputs[0].shape) == [-1, 14, 14, 1]
+    assert description.training.batch_size == 12
+
+
+def test_sequences_are_described_with_their_samples_first() -> None:
+    description = described_step(Sequences(20, 3), lambda model: entropy(model(torch.randint(0, 20, (9, 12)))))
+    layers = description.model.layers
+    assert [(layer.name, layer.kind) for layer in layers] == [
+        *(("embedding", "Embedding"), ("lstm.l0", "LSTM"), ("lstm.l1", "LSTM"), ("head", "Dense"))
+    ]
+    assert [list(layer.output_shape) for layer in layers] == [[-1, 9, 5], [-1, 9, 7], [-1, 7], [-1, 3]]
+    assert [layer.settings["return_sequences"] for layer in layers[1:3]] == [True, False]
+    assert list(description.data.inputs[0].shape) == [-1, 9]
+    assert description.training.batch_size == 12
+
+
+def test_labels_of_every_time_step_keep_their_steps_and_ignored_ones_are_no_class() -> None:
+    labels = torch.randint(0, 20, (12, 9))
+    labels[:, -2:] = -100
+    description = described_step(
+        Sequences(20, 20),
+        lambda model: functional.cross_entropy(
+            model(torch.randint(0, 20, (9, 12)), last=False).reshape(-1, 20), labels.reshape(-1)
+        ),
+    )
+    (target,) = description.data.targets
+    assert list(target.shape) == [-1, 9]
+    assert target.lowest >= 0
+    assert target.encoding == LABEL_ENCODING_INTEGER
+    assert sum(target.class_counts) == 12 * 7
+    assert list(description.model.layers[-1].output_shape) == [-1, 9, 20]
+
+
+def test_a_softmax_outside_of_the_model_is_the_output_layers() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 3))
+    description = described_step(model, lambda model: entropy(torch.softmax(model(torch.randn(12, 4)), -1)))
+    assert [told(layer) for layer in description.model.layers] == [("0", "Dense", "relu"), ("2", "Dense", "softmax")]
+    assert losses(description) == [(SPARSE, True)]
+
+
+@pytest.mark.parametrize("end", [nn.LogSoftmax(-1), nn.Identity()])
+def test_nll_loss_reads_logits_only_behind_a_log_softmax(end: Any) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), end)
+    description = described_step(model, lambda model: functional.nll_loss(model(torch.randn(12, 4)), LABELS))
+    assert losses(description) == [(SPARSE, isinstance(end, nn.LogSoftmax))]
+
+
+def test_several_inputs_and_outputs_have_names() -> None:
+    class Several(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = nn.Linear(4, 8), nn.Linear(3, 8)
+            self.classes, self.number = nn.Linear(16, 3), nn.Linear(16, 1)
+            self.activation, self.unused = nn.ReLU(), nn.Linear(2, 2)
+
+        def forward(self, one: Any, other: Any) -> Any:
+            both = torch.cat([self.activation(self.one(one)), self.activation(self.other(other))], 1)
+            return self.classes(both), self.number(both)
+
+    def step(model: Any) -> Any:
+        classes, number = model(torch.randn(12, 4), other=torch.randn(12, 3))
+        return entropy(classes) + 0.5 * functional.mse_loss(number, torch.randn(12, 1))
+
+    description = described_step(Several(), step)
+    inputs = {layer.name: list(layer.inputs) for layer in description.model.layers}
+    assert inputs == {
+        "input": [],
+        "one": [],
+        "other": ["input"],
+        "concatenate": ["one", "other"],
+        "classes": [],
+        "number": ["concatenate"],
+    }
+    assert [(loss.output, loss.name) for loss in description.losses] == [
+        ("classes", SPARSE),
+        ("number", "mean_squared_error"),
+    ]
+    assert [each.name for each in description.data.inputs] == ["0", "other"]
+    assert description.tensors[-1].layer == "unused"
+
+
+def test_a_loss_within_the_model_is_seen_and_its_labels_are_no_input() -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.criterion = nn.Linear(4, 3), nn.CrossEntropyLoss()
+
+        def forward(self, x: Any, labels: Any = None) -> Any:
+            return {"loss": self.criterion(self.layer(x), labels)}
+
+    description = described_step(WithLoss(), lambda model: model(torch.randn(12, 4), labels=LABELS)["loss"])
+    assert [layer.name for layer in description.model.layers] == ["layer"]
+    assert losses(description) == [(SPARSE, True)]
+    assert len(description.data.inputs) == len(description.data.targets) == 1
+
+
+def test_frozen_layers_in_front_are_connected() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
+    model[:4].requires_grad_(False)
+    layers = described_step(model, lambda model: entropy(model(torch.randn(12, 4)))).model.layers
+    assert [(layer.activation, layer.frozen) for layer in layers] == [("relu", True), ("tanh", True), ("linear", False)]
+
+
+def test_a_model_that_runs_compiled_tells_its_loss_and_targets() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    compiled = torch.compile(model, backend="aot_eager")
+    description = described_step(model, lambda model: entropy(model(torch.randn(12, 4))), compiled)
+    assert losses(description) == [(SPARSE, True)]
+    assert list(description.data.targets[0].class_counts) == [4, 4, 4]
+    assert [layer.activation for layer in description.model.layers] == ["relu", "linear"]
+
+
+def test_nothing_is_left_after_the_first_step() -> None:
+    model = Convolutional()
+    observer = Observer(model)
+    logits = model(torch.randn(12, 1, 14, 14))
+    loss = entropy(logits)
+    loss.backward()
+    assert not [module for module in model.modules() if module._forward_hooks or module._forward_pre_hooks]
+    assert torch.Tensor.backward.__module__ == "torch._tensor"
+    graph = weakref.ref(logits)
+    del logits, loss
+    gc.collect()
+    assert graph() is None
+    assert observer.seen.losses
+
+
+def test_a_first_step_that_fails_is_looked_at_again() -> None:
+    model = nn.Sequential(nn.Linear(4, 3))
+    observer = Observer(model)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        model(torch.randn(12, 5))
+    entropy(model(torch.randn(12, 4))).backward()
+    assert observer.seen.forward is not None
+    assert len(observer.seen.forward.calls) == 1
+    observer.remove()
+
+
+def test_another_models_loss_is_not_this_ones() -> None:
+    model, other = nn.Linear(4, 3), nn.Linear(4, 3)
+    observer = Observer(model)
+    functional.mse_loss(other(torch.randn(12, 4)), torch.zeros(12, 3)).backward()
+    assert not observer.seen.losses
+    entropy(model(torch.randn(12, 4))).backward()
+    assert [loss.name for loss in observer.seen.losses] == [SPARSE]
+    observer.remove()
+
+
+def test_a_watched_loop_says_all_this(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 3))
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    with paramedic.init("torch", id="run", mode="offline", spool_dir=tmp_path) as run:
+        watch = run.watch(model, optimizer)
+        for _ in range(3):
+            loss = entropy(model(torch.randn(12, 4)))
+            loss.backward()
+            optimizer.step()
+            watch.log(loss=loss.item())
+    description = Told(*tmp_path.glob("*/*")).description
+    assert (description.optimizer.name, description.environment.framework) == ("adam", "torch")
+    assert losses(description) == [(SPARSE, True)]
+    assert list(description.data.targets[0].class_counts) == [4, 4, 4]
