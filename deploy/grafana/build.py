@@ -32,9 +32,10 @@ def fleet() -> Page:
     page.choose("project", "label_values(paramedic_run_info, project)", many=True)
     page.row("Health")
     for name, (value, colour) in HEALTH.items():
-        count = f"count(paramedic:run_health:worst{chosen} == {value}) or vector(0)"
+        # A run is as ill as the worst of its ranks.
+        count = f"count(max by (project, run) (paramedic:run_health:worst{chosen}) == {value}) or vector(0)"
         page.number(f"Running: {name}", count, width=6, colour=colour)
-    worst = f"sort_desc(max by (project, run, attempt, rank) (paramedic:run_health:worst{chosen}))"
+    worst = f"sort_desc(max by (project, run) (paramedic:run_health:worst{chosen}))"
     page.listing("Running, the worst first", worst, width=10, value="health")
     incidents = f"max by (project, run, severity, summary, remedy) (last_over_time(paramedic_run_incident{chosen}[2m]))"
     page.listing("Open incidents, with what to do", incidents, width=14)
@@ -43,8 +44,10 @@ def fleet() -> Page:
     opened = 'sum by (rule) (paramedic_findings_total{change="opened"})'
     page.bars("Opened since the service started, by rule", opened, "{{rule}}")
     page.row("Progress")
-    page.lines("Loss", {"{{project}}/{{run}}": f"paramedic_run_loss{chosen}"}, log=True)
-    page.lines("Steps a second", {"{{project}}/{{run}}": f"deriv(paramedic_run_step{chosen}[$__rate_interval])"})
+    loss = f"avg by (project, run) (paramedic_run_loss{chosen})"
+    page.lines("Loss, over all ranks", {"{{project}}/{{run}}": loss}, log=True)
+    pace = f"min by (project, run) (deriv(paramedic_run_step{chosen}[$__rate_interval]))"
+    page.lines("Steps a second, of the slowest rank", {"{{project}}/{{run}}": pace})
     return page
 
 
@@ -69,7 +72,8 @@ def run() -> Page:
     page.heat("Gradient norm by tensor, log10", norms, "{{tensor}}")
     ratios = {"{{tensor}}": f"max by (tensor) (paramedic_run_tensor_update_ratio{chosen})"}
     page.lines("Update over weight by tensor: 0.001 is usual", ratios, log=True)
-    page.states("Findings", f"max by (rule) (paramedic_run_findings{chosen})", "{{rule}}")
+    open_now = f"max by (attempt, rank, rule) (paramedic_run_findings{chosen})"
+    page.states("Findings", open_now, f"{{{{rule}}}}, {process}")
     page.lines("Other signals", {"{{signal}}": f"max by (signal) (paramedic_run_scalar{chosen})"})
     return page
 

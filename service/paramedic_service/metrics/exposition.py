@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -53,10 +53,13 @@ class Exposition:
         left, dropped = self._bound, Series(0, 0, 0)
         rendered: list[tuple[bytes, ...]] = []
         turn_ends = time.monotonic() + _TURN
-        for lines in shown.values():
+        leading = _leading(shown)
+        for key, lines in shown.items():
             # Runs are served in the order of their registration, so that a series, once shown, is not taken away
             # by a run that came later.
             wanted = lines.wanted()
+            if key not in leading:
+                wanted = wanted._replace(gradients=0, ratios=0)
             granted = wanted.within(left)
             left = left.minus(granted)
             dropped = dropped.plus(wanted.minus(granted))
@@ -76,6 +79,16 @@ class Exposition:
             lines = self._lines.get(key)
             shown[key] = lines if lines is not None and lines.run is run else RunLines(run)
         return shown
+
+
+def _leading(keys: Iterable[RunKey]) -> set[RunKey]:
+    """The lowest rank of every attempt: the tensors of all ranks of a large training would leave others no room."""
+    lowest: dict[tuple[str, str, int], RunKey] = {}
+    for key in keys:
+        attempt = key.project, key.id, key.attempt
+        if attempt not in lowest or key.rank < lowest[attempt].rank:
+            lowest[attempt] = key
+    return set(lowest.values())
 
 
 def _grouped(rendered: list[tuple[bytes, ...]]) -> list[bytes]:

@@ -21,11 +21,12 @@ INCIDENT = Family(
 SCALAR = Family("paramedic_run_scalar", "Latest value of any other scalar signal, in the unit in which it was logged.")
 TENSOR_GRADIENT_NORM = Family(
     "paramedic_run_tensor_gradient_norm",
-    "Latest L2 norm of one tensor's gradient, before clipping, in units of the loss per unit of the weights.",
+    "Latest L2 norm of one tensor's gradient, before clipping, in units of the loss per unit of the weights; of an"
+    " attempt's lowest rank.",
 )
 TENSOR_UPDATE_RATIO = Family(
     "paramedic_run_tensor_update_ratio",
-    "Latest L2 norm of what one update added to a tensor, over the L2 norm of the tensor.",
+    "Latest L2 norm of what one update added to a tensor, over the L2 norm of the tensor; of an attempt's lowest rank.",
 )
 
 RUN_FAMILIES = (

@@ -17,8 +17,8 @@ from support.prometheus import check_metrics
 PLENTY = Series(scalars=10_000, gradients=10_000, ratios=10_000)
 
 
-def make_run(number, tensors=2):
-    run = LiveRun(RunKey("digits", f"run-{number}"), number, f"run-{number}", created_at=0.0)
+def make_run(number, tensors=2, **process):
+    run = LiveRun(RunKey("digits", f"run-{number}", **process), number, f"run-{number}", created_at=0.0)
     run.tensor_names = tuple(f"dense_{index}/kernel" for index in range(tensors))
     run.description.tensors.extend(Tensor(name=name, layer=name.partition("/")[0]) for name in run.tensor_names)
     run.latest_norms = {GRADIENT_NORM: np.ones(tensors, dtype=np.float32)}
@@ -88,6 +88,18 @@ async def test_a_bound_never_takes_a_series_from_an_earlier_run():
         samples = families_of(await exposition.render())["paramedic_run_tensor_gradient_norm"].samples
         assert [sample.labels["run"] for sample in samples][:2] == ["run-0", "run-0"]
     assert [sample.labels["run"] for sample in samples] == ["run-0", "run-0", "run-1"]
+
+
+async def test_tensors_are_those_of_the_lowest_rank_and_everything_else_is_of_all():
+    ranks = [make_run(1, attempt=attempt, rank=rank) for attempt in (0, 1) for rank in (2, 1, 3)]
+    families = families_of(await exposition_of(ranks).render())
+    norms = families["paramedic_run_tensor_gradient_norm"].samples
+    assert [(sample.labels["attempt"], sample.labels["rank"]) for sample in norms] == [("0", "1")] * 2 + [
+        ("1", "1")
+    ] * 2
+    for name in ("loss", "gradient_norm", "scalar"):
+        assert len(families[f"paramedic_run_{name}"].samples) == 6
+    assert all(sample.value == 0 for sample in families["paramedic_exposition_series_dropped"].samples)
 
 
 async def test_an_ended_run_lingers_and_then_leaves():
