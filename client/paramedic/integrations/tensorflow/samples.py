@@ -10,6 +10,7 @@ from tensorflow.python.ops import control_flow_util  # tells whether XLA compile
 
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.tensorflow.replicas import is_first
+from paramedic.integrations.tensorflow.unconverted import unconverted
 
 
 class Samples:
@@ -49,6 +50,7 @@ class Samples:
             if attributes.get("call") is call:
                 del attributes["call"]
 
+    @unconverted
     def updated(self) -> None:
         """Takes in that the optimizer is called: what entered the model last was a batch of the training's."""
         if not self._targets and self._inputs is not None and tf.executing_eagerly():
@@ -69,6 +71,7 @@ class Samples:
 
         return call
 
+    @unconverted
     def _entered(self, *args: Any, training: Any = None, mask: Any = None, **others: Any) -> None:
         if training is False or len(args) != 1 or others or not is_first():
             return
@@ -76,6 +79,7 @@ class Samples:
         if not self._targets and not tf.executing_eagerly():
             self._record((self._inputs,))
 
+    @unconverted
     def _judged(self, targets: Any, *_: Any, **__: Any) -> None:
         here = tf.compat.v1.get_default_graph()
         if self._inputs is not None and self._graph is here and is_first():

@@ -15,6 +15,7 @@ from paramedic.integrations.keras.backend.tensorflow.replicas import is_first, s
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
 from paramedic.integrations.keras.backend.tensorflow.taps import half_square, loss_scale, read
 from paramedic.integrations.tensorflow.clipping import unclipped
+from paramedic.integrations.tensorflow.unconverted import unconverted
 
 _ROWS = 1024
 _MOST_VALUES = 4_000_000
@@ -93,7 +94,7 @@ class UpdateRecorder:
         self._rings: dict[int, Ring] = {}
         self._gradients: dict[int, Any] = {}
         self._fetched = 0
-        self._weights: list[Any] = []
+        self._weights: dict[int, Any] = {}
         self._count = ResourceVariable(tf.zeros([], tf.int64), trainable=False)
 
     def insert(self) -> None:
@@ -106,6 +107,7 @@ class UpdateRecorder:
         for attributes, apply in self._patches:
             if attributes.get("apply") is apply:
                 del attributes["apply"]
+        self._weights = {}
 
     def know(self, variables: Iterable[Any]) -> None:
         """Makes room for variables that updates are expected of."""
@@ -160,12 +162,23 @@ class UpdateRecorder:
             lost=0,
         )
 
+    def remember(self, variables: Sequence[Any]) -> None:
+        """Keeps the values of variables that are updated by no optimizer."""
+        self._weights = {id(variable): read(variable) for variable in variables}
+
     def updated(self, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
-        """Records an update that no optimizer made, once it is made."""
-        weights = self._weights or [read(variable) for variable in variables]
-        self._weights = [read(variable) for variable in variables]
-        measured = [half_square(gradient) for gradient in gradients]
-        self._write("", _Before(list(variables), measured, weights, tf.constant(np.nan), None))
+        """Records an update that no optimizer made, once it is made; of variables that were remembered before it."""
+        pairs = list(zip(gradients, variables, strict=True))
+        known = [(gradient, variable) for gradient, variable in pairs if id(variable) in self._weights]
+        before = _Before(
+            variables=[variable for _, variable in known],
+            gradients=[half_square(gradient) for gradient, _ in known],
+            weights=[self._weights[id(variable)] for _, variable in known],
+            rate=tf.constant(np.nan),
+            scale=None,
+        )
+        self._write("", before)
+        self.remember(variables)
 
     def _read(self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.float64], lost: int) -> Updates:
         kinds = [self._kinds[int(kind)] for kind in rows[:, 1]]
@@ -200,8 +213,10 @@ class UpdateRecorder:
                     self._on_problem(problem)
             return result
 
-        return apply
+        # AutoGraph leaves Keras's code alone, and converts an author's own.
+        return unconverted(apply) if original.__module__.startswith("keras.") else apply
 
+    @unconverted
     def _before(self, optimizer: Any, gradients: list[Any], variables: list[Any] | None) -> "_Before | None":
         """Measures what an update starts from; None where another replica does."""
         given, self._gradients = self._gradients, {}
@@ -224,6 +239,7 @@ class UpdateRecorder:
             scale=loss_scale(optimizer),
         )
 
+    @unconverted
     def _write(self, name: str, before: "_Before") -> None:
         self.know(before.variables)
         kind = _Kind(name, before.scale is not None, tuple(self._places[id(variable)] for variable in before.variables))

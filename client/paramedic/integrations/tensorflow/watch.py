@@ -24,6 +24,7 @@ from paramedic.integrations.tensorflow.description import (
 from paramedic.integrations.tensorflow.probed_loop import ProbedLoop
 from paramedic.integrations.tensorflow.samples import Samples
 from paramedic.integrations.tensorflow.steps import aligned
+from paramedic.integrations.tensorflow.unconverted import unconverted
 from paramedic.integrations.tensorflow.updates import UpdateRecorder, Updates
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
@@ -90,14 +91,17 @@ class TensorFlowWatch(Watch):
         self._recorder = UpdateRecorder(optimizers, every, self.switch_off, self._on_update)
         self._optimizers = optimizers
         self._order: list[int] = []
-        self._blind = False
+        self._blind = not optimizers  # steps are calls of `log` then
         self._logs: list[signals.Log] = []
         self._loss = loss
         run.describe(described_loop(model, list(optimizers.values()), loss))
         self._recorder.know(model.trainable_variables)
+        if not optimizers:
+            self._recorder.remember(model.trainable_variables)
         self._recorder.insert()
         run.before_end(self.remove)
 
+    @unconverted
     @guarded
     def log(self, /, loss: Any = None, *, gradients: Any = None, **scalars: Any) -> None:
         """Takes in what the loop says of its step; to be called from Python, outside of any tf.function.
@@ -123,6 +127,7 @@ class TensorFlowWatch(Watch):
                 self._recorder.updated(gradients, self._model.trainable_variables)
             self._take(loss, scalars)
 
+    @unconverted
     def gradients(self, gradients: Any) -> Any:
         """Takes gradients as they are before the loop changes them, by clipping for instance; works in a tf.function.
 
@@ -167,7 +172,7 @@ class TensorFlowWatch(Watch):
         self._fetched_at = time.time()
         updates, logs = self._recorder.fetch(), self._logs
         marks = signals.marks(logs)
-        if not self._recorder.began and (not self._optimizers or len(logs) >= _PATIENCE):
+        if not self._recorder.began and (self._blind or len(logs) >= _PATIENCE):
             self._despair(logs)
             updates, marks = self._recorder.nothing(len(logs)), list(range(1, len(logs) + 1))
         steps, pending = aligned(updates.numbers, updates.present, marks)
@@ -215,6 +220,7 @@ class TensorFlowWatch(Watch):
             _LOG.debug("the model cannot be probed", exc_info=True)
             self._probing = False
 
+    @unconverted
     def _on_update(self) -> None:
         if self._samples is not None:
             self._samples.updated()
@@ -232,7 +238,7 @@ class TensorFlowWatch(Watch):
 
     def _despair(self, logs: list[signals.Log]) -> None:
         """Says once that the optimizer is not seen at work."""
-        if self._optimizers and not self._blind:
+        if not self._blind:
             self._blind = True
             _LOG.warning(
                 "%d calls of watch.log() and no update by the optimizer: there are losses only, and no norms; call "
