@@ -112,7 +112,7 @@ class Taps:
         ]
         if chosen:
             measured.variables[name] = [variable for variable, _ in chosen]
-            measured.norms[name] = _norms([values for _, values in chosen])
+            measured.norms[name] = _norms([values for _, values in chosen], _clips(optimizer))
 
 
 def trace() -> Any:
@@ -126,20 +126,33 @@ def _loss_scale(optimizer: Any) -> Any:
     return optimizer.loss_scale_factor
 
 
-def _measured(tensors: Sequence[Sequence[Any]]) -> Any:
-    """The norms of all gradients, all weights and all updates, float32 [3 * tensors]."""
-    # Without a barrier the compiler may fuse this with the step's own arithmetic, and round that in another way.
-    gradients, before, after = zip(*jax.lax.optimization_barrier(tensors), strict=True)
-    updates = [_wide(new) - _wide(old) for new, old in zip(after, before, strict=True)]
+def _clips(optimizer: Any) -> bool:
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return bool(inner.global_clipnorm or inner.clipnorm)
+
+
+def _measured(tensors: Sequence[Sequence[Any]], shared: bool) -> Any:
+    """The norms of all gradients, all weights and all updates, float32 [3 * tensors].
+
+    Args:
+        tensors: Gradient, weight before and weight after of each.
+        shared: Whether the step itself takes the norms of gradients.
+    """
+    # Without a barrier the compiler may fuse this with the step's own arithmetic, and round that in another way. Where
+    # the step has the same sums, it is with one that it may add up in another order: they are to be one and the same.
+    behind = jax.lax.optimization_barrier([(old, new) for _, old, new in tensors])
+    gradients = [gradient for gradient, _, _ in tensors]
+    if not shared:
+        gradients, behind = jax.lax.optimization_barrier((gradients, behind))
     zero = jnp.zeros((), jnp.float32)
     # A variable that the loss does not depend on may have no gradient, which is to say zero.
     squares = [zero if gradient is None else _square(_wide(gradient)) for gradient in gradients]
-    squares += [_square(_wide(weight)) for weight in before]
-    squares += [_square(update) for update in updates]
+    squares += [_square(_wide(old)) for old, _ in behind]
+    squares += [_square(_wide(new) - _wide(old)) for old, new in behind]
     return jnp.sqrt(jnp.stack(squares))
 
 
-_norms = jax.jit(_measured)
+_norms = jax.jit(_measured, static_argnums=1)
 
 
 def _wide(tensor: Any) -> Any:
