@@ -2,7 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -90,7 +91,6 @@ class TorchWatch(Watch):
         self._pace: Pace | None = None
         self._under_way = Step(len(self._optimizers))
         self._done = self._begun = self._step
-        self._backward: int | None = None
         self._described = False
         self._observer = Observer(model, loss)
         self._probes = Probes(model, self._layers_known, self._observer) if probes else None
@@ -100,8 +100,14 @@ class TorchWatch(Watch):
         self._on_optimizers: list[Any] = []
         self._hook_parameters()
         for position, each in enumerate(self._optimizers):
-            before, after = (functools.partial(hook, position) for hook in (self._before_update, self._after_update))
-            self._on_optimizers += [each.register_step_pre_hook(before), each.register_step_post_hook(after)]
+            before, after = (
+                functools.partial(self._before_update, position),
+                functools.partial(self._after_update, position),
+            )
+            self._on_optimizers += [
+                each.register_step_pre_hook(_uncompiled(before)),
+                each.register_step_post_hook(_uncompiled(after)),
+            ]
         if self._probes is not None:
             self._probes.begin()
             self._arm()
@@ -167,15 +173,16 @@ class TorchWatch(Watch):
 
     # A backward pass.
 
-    def _gradient_came(self, _parameter: Any) -> None:
-        # Called for every parameter in every backward pass.
-        backward = torch._C._current_graph_task_id()
-        if backward != self._backward:
-            self._backward = backward
-            self._backward_began()
+    def _hook_parameters(self) -> None:
+        for handle in self._on_parameters:
+            handle.remove()
+        came = _trigger(self)
+        parameters = [parameter for parameters in placed(self._optimizers).values() for parameter in parameters]
+        self._on_parameters = [each.register_post_accumulate_grad_hook(came) for each in parameters]
 
     @guarded
-    def _backward_began(self) -> None:
+    def backward_began(self) -> None:
+        """A backward pass has brought its first gradient."""
         if not self._run.recording:
             return
         if not self._under_way.updating:
@@ -213,7 +220,8 @@ class TorchWatch(Watch):
                 self._complete()
             self._close()
         step.updating = True
-        if not step.is_measured(position) and not (args or kwargs.get("closure")):  # else a backward pass is to come
+        closure = len(args) > 1 or kwargs.get("closure") is not None  # the optimizer itself is the first argument
+        if not step.is_measured(position) and not closure:  # else a backward pass is to come
             # Nobody scales what a loop assigns itself, unless for an optimizer that takes the scale away itself.
             self._measure_gradients(getattr(optimizer, "grad_scale", None))
         if self._done % SAMPLED == 0 or self._done - self._begun < FIRST_SAMPLED:
@@ -274,12 +282,6 @@ class TorchWatch(Watch):
             self._described = False
         return self._norms
 
-    def _hook_parameters(self) -> None:
-        for handle in self._on_parameters:
-            handle.remove()
-        parameters = [parameter for parameters in placed(self._optimizers).values() for parameter in parameters]
-        self._on_parameters = [each.register_post_accumulate_grad_hook(self._gradient_came) for each in parameters]
-
     def _measure_gradients(self, scale: Any) -> None:
         norms = self._prepared()
         try:
@@ -313,6 +315,38 @@ class TorchWatch(Watch):
 
     def _layers_known(self, names: list[str]) -> None:
         self._run.describe(probed_layers=names)
+
+
+def _uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
+    """Keeps a hook out of the code that a step of an optimizer is compiled to; it is called all the same."""
+    outside = torch.compiler.disable(hook)
+
+    def called(*args: Any) -> None:
+        if torch.compiler.is_compiling():  # what is around every hook that is not to be compiled costs more than this
+            outside(*args)
+        else:
+            hook(*args)
+
+    return called
+
+
+def _trigger(watch: TorchWatch) -> Callable[[Any], None]:
+    """Returns a hook for parameters that tells a watch once of every backward pass."""
+    # The interpreter cannot see what such a hook holds, and would never free a model that is held by one of its own.
+    reference = weakref.ref(watch)
+    known: int | None = None
+
+    def came(_parameter: Any) -> None:
+        # Called for every parameter in every backward pass.
+        nonlocal known
+        backward = torch._C._current_graph_task_id()
+        if backward != known:
+            known = backward
+            found = reference()
+            if found is not None:
+                found.backward_began()
+
+    return came
 
 
 def _optimizers(given: Any) -> tuple[Any, ...]:
