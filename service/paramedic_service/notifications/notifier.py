@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import structlog
@@ -17,6 +17,7 @@ from paramedic_service.notifications.allowance import Allowance
 from paramedic_service.notifications.notice import News, Notice, due
 from paramedic_service.notifications.webhook import DeliveryError, Webhook
 from paramedic_service.rules.finding import Severity
+from paramedic_service.rules.ranks import RULES as RANK_RULES
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.records import NoticeRecord, RunKey
 
@@ -34,6 +35,9 @@ PATIENCE = 5.0
 
 GIVE_UP_AFTER = 3600.0
 """Seconds after which a message that nobody takes is given up."""
+
+RANK_WISE = frozenset(rule.id for rule in RANK_RULES)
+"""Rules whose findings are about one rank."""
 
 _log = structlog.get_logger(__name__)
 
@@ -166,6 +170,8 @@ class Notifier:
         for notice in due(run, self._told.get(key, {}), self._least_severity):
             if self._stopping.is_set():
                 return None  # the next service tells it
+            if notice.news is News.OPENED and self._told_of_another_rank(notice):
+                continue
             if not self._allowance.take():
                 self._instruments.notices.labels("held_back").inc()
                 return _Appointment(self._clock() + self._allowance.pause)
@@ -182,6 +188,17 @@ class Notifier:
             appointment = _Appointment(self._clock())
             await self._remember(notice)
         return None
+
+    def _told_of_another_rank(self, notice: Notice) -> bool:
+        """Whether the same is known of another rank: a fault in the training is a fault in every one of them."""
+        assert notice.incident is not None
+        if not RANK_WISE.isdisjoint(notice.incident.rules):
+            return False
+        return any(notice.incident_id in self._told[other] for other in self._ranks_beside(notice.run.key))
+
+    def _ranks_beside(self, key: RunKey) -> list[RunKey]:
+        """Other ranks of the same attempt of which people were told something."""
+        return [other for other in self._told if other != key and replace(other, rank=key.rank) == key]
 
     def _later(self, pause: float, failing_since: float, error: DeliveryError) -> _Appointment:
         pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * pause))
@@ -211,6 +228,9 @@ class Notifier:
             told.pop(notice.incident_id, None)
             if not told:
                 del self._told[key]
+            for other in self._ingest.runs:
+                if other != key and replace(other, rank=key.rank) == key:
+                    self._look_at(other)  # nobody was told of what is still wrong there
             await self._keep(self._store.drop_notice, key, notice.incident_id)
             return
         assert notice.incident is not None

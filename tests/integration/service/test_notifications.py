@@ -24,8 +24,8 @@ async def until(condition):
     await asyncio.to_thread(wait_until, condition)
 
 
-async def ruin(reporter, run="run"):
-    await reporter.register(run, "project")
+async def ruin(reporter, run="run", **process):
+    await reporter.register(run, "project", **process)
     await reporter.send(tensors(1), batch(2, range(3), loss=[1.0, 1.0, float("nan")], norms=[1.0, 1.0]))
     await reporter.until_acknowledged(2)
 
@@ -54,6 +54,26 @@ async def test_an_incident_is_told_with_what_to_do_and_so_is_its_end(tmp_path, r
     assert opened["incident"]["runbook_url"].startswith("https://wiki/runbooks/nonfinite")
     assert over["event"] == "incident_resolved"
     assert over["incident"]["id"] == opened["incident"]["id"]
+
+
+async def test_what_happens_to_all_ranks_of_a_training_is_told_once(tmp_path, receiver):
+    settings = settings_in(tmp_path, notify_url=receiver.url)
+    async with serving(settings) as server, channel_to(server.grpc_port) as channel:
+        reporters = [Reporter(channel) for _ in range(3)]
+        for rank, reporter in enumerate(reporters):
+            await ruin(reporter, rank=rank)
+        await ruin(Reporter(channel), "other")
+        await until(lambda: len(receiver.taken) == 2)
+        await reporters[0].send(finish(3))
+        await until(lambda: len(receiver.taken) == 4)  # over here, and no longer known of where it is not
+
+    told = [(each["event"], each["run"]["id"], each["run"]["rank"]) for each in receiver.taken]
+    assert told == [
+        ("incident_opened", "run", 0),
+        ("incident_opened", "other", 0),
+        ("incident_resolved", "run", 0),
+        ("incident_opened", "run", 1),
+    ]
 
 
 async def test_a_secret_signs_every_message(tmp_path, receiver):
