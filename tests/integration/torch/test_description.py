@@ -12,7 +12,7 @@ from torch.nn import functional
 
 import paramedic
 from paramedic.integrations.torch.observer import Observer
-from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, RunDescription
+from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, RunDescription, TensorRole
 from support.spooled import Told
 from support.torch_first_step import described_step, told
 
@@ -117,6 +117,38 @@ def test_labels_of_every_time_step_keep_their_steps_and_ignored_ones_are_no_clas
     assert target.encoding == LABEL_ENCODING_INTEGER
     assert sum(target.class_counts) == 12 * 7
     assert list(description.model.layers[-1].output_shape) == [-1, 9, 20]
+
+
+def test_labels_of_every_pixel_are_class_indices_however_few_they_are() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    labels = (torch.arange(6 * 4 * 5) % 2).reshape(6, 4, 5)
+    description = described_step(model, lambda model: functional.cross_entropy(model(torch.randn(6, 1, 4, 5)), labels))
+    (target,) = description.data.targets
+    assert list(target.shape) == [-1, 4, 5]
+    assert list(target.class_counts) == [60, 60]
+    assert [list(layer.output_shape) for layer in description.model.layers] == [[-1, 4, 5, 8], [-1, 4, 5, 2]]
+
+
+def test_queries_and_keys_are_no_kernels_between_layers() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.value, self.out = (nn.Linear(4, 4, bias=False) for _ in range(4))
+
+        def forward(self, x: Any) -> Any:
+            scores = self.query(x) / 2 @ self.key(x).transpose(1, 2)
+            return self.out(torch.softmax(scores, -1) @ self.value(x)).mean(1)
+
+    description = described_step(
+        Attention(), lambda model: functional.mse_loss(model(torch.randn(12, 3, 4)), torch.zeros(12, 4))
+    )
+    roles = {tensor.layer: tensor.role for tensor in description.tensors}
+    assert roles == {
+        "query": TensorRole.TENSOR_ROLE_UNSPECIFIED,
+        "key": TensorRole.TENSOR_ROLE_UNSPECIFIED,
+        "value": TensorRole.TENSOR_ROLE_UNSPECIFIED,
+        "out": TensorRole.TENSOR_ROLE_KERNEL,
+    }
 
 
 def test_a_softmax_outside_of_the_model_is_the_output_layers() -> None:

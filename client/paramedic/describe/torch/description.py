@@ -54,7 +54,7 @@ def describe(
             model=_known(lambda: model_config(model, layers, connected)) if layers else None,
             optimizer=_known(lambda: optimizer_config(optimizers[0])) if optimizers else None,
             losses=losses,
-            training=TrainingConfig(batch_size=seen.batch_size, precision=seen.precision),
+            training=TrainingConfig(batch_size=seen.batch_size, precision=seen.precision, weighted=seen.weighted),
             data=data,
             environment=_known(environment),
         ),

@@ -26,7 +26,9 @@ from paramedic.describe.torch.kinds import (
     with_activation,
 )
 from paramedic.describe.torch.operations import ACTIVATIONS as FUNCTIONS
-from paramedic.describe.torch.operations import LAYERS, MOVING, ONE_STEP
+from paramedic.describe.torch.operations import LAYERS, MOVING, ONE_STEP, is_product
+
+_SCALING = ("Mul", "Div")
 
 INPUT = -1
 """Place of what the model is given."""
@@ -81,6 +83,7 @@ class Entry:
         place: Which call of its module it is, counted from 0.
         functions: What is applied to its module's output before it is the layer's.
         level: Which of the layers that a recurrent module stacks it is, counted from 0.
+        in_product: Whether its output is a factor of a product of activations, as queries and keys are.
         channels_first: Whether torch has the units of its output on the second axis rather than the last.
     """
 
@@ -96,6 +99,7 @@ class Entry:
     place: int = 0
     functions: list[Callable[[Any], Any]] = field(default_factory=list)
     level: int = 0
+    in_product: bool = False
     channels_first: bool = False
 
 
@@ -165,6 +169,7 @@ class _Entries:
     def made(self) -> tuple[list[Entry], list[str]]:
         self._find_last_only()
         self._drop_moving()
+        self._readers = self._read_by()
         self._fold_activations()
         kept = [place for place in range(len(self._calls)) if self._stands_for(place) == place]
         names = dict(zip(kept, unique([self._name(place) for place in kept], MAX_NAME), strict=True))
@@ -241,7 +246,7 @@ class _Entries:
         return readers
 
     def _fold_activations(self) -> None:
-        readers = self._read_by()
+        readers = {place: list(read) for place, read in self._readers.items()}
         for end in self._ends:
             readers.setdefault(self._stands_for(end), []).append(INPUT)
         for place, call in enumerate(self._calls):
@@ -265,6 +270,14 @@ class _Entries:
             return FUNCTIONS.get(call.path)
         name = ACTIVATIONS.get(base_name(call.module))
         return None if name is None else (name, call.module.forward)
+
+    def _is_factor(self, place: int) -> bool:
+        """Whether a product reads what a call puts out, scaled or not."""
+        readers = [reader for reader in self._readers.get(place, []) if self._calls[reader].module is None]
+        return any(
+            is_product(self._calls[reader].path) or (self._calls[reader].path in _SCALING and self._is_factor(reader))
+            for reader in readers
+        )
 
     def _name(self, place: int) -> str:
         call = self._calls[place]
@@ -297,6 +310,7 @@ class _Entries:
                     nth,
                     self._functions.get(place, []),
                     channels_first=place in self._channels_first,
+                    in_product=isinstance(module, nn.MultiheadAttention) or self._is_factor(place),
                 )
             ]
         stack = []

@@ -4,8 +4,8 @@ A loss that still has its graph tells by its nodes what was computed; a module o
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paramedic.describe.torch.operations import MOVING, operation
@@ -46,12 +46,14 @@ class FoundLoss:
         config: What it is.
         prediction: Node that what it judges comes from.
         target: Tensor that it is compared with; None when the graph has none.
+        weighted: Whether classes or samples are weighted in it.
         ignored: Value of targets that are left out; None where none is.
     """
 
     config: LossConfig
     prediction: Any
     target: Any = None
+    weighted: bool = False
     ignored: int | None = None
 
 
@@ -76,20 +78,45 @@ def found_losses(root: Any, is_layer: Callable[[Any], bool]) -> list[FoundLoss]:
         root: The scalar's node.
         is_layer: Whether a node belongs to a layer of the model.
     """
-    found: list[FoundLoss] = []
+    found: list[tuple[Any, FoundLoss]] = []
+    around: list[Any] = []
     pending, seen = [root], {root}
     while pending and len(seen) < _MAX_NODES:
         node = pending.pop(0)
         loss = _loss_of(node, is_layer)
         if loss is not None:
-            found.append(loss)
+            found.append((node, loss))
             continue
-        below = [each for each, _ in node.next_functions if each is not None and each not in seen]
-        below = [each for each in below if not is_layer(each)]
-        seen.update(below)
-        pending += below
-    labels = {id(loss.prediction): loss for loss in reversed(found)}  # label smoothing has a second term
-    return [loss for loss in found if labels[id(loss.prediction)] is loss]
+        around.append(node)
+        below = [each for each, _ in node.next_functions if each is not None]
+        fresh = [each for each in dict.fromkeys(below) if each not in seen and not is_layer(each)]
+        seen.update(fresh)
+        pending += fresh
+    # Label smoothing has a second term over the same prediction.
+    labels = {id(loss.prediction): loss for _, loss in reversed(found)}
+    return [_within(loss, node, around) for node, loss in found if labels[id(loss.prediction)] is loss]
+
+
+def _within(loss: FoundLoss, node: Any, around: Sequence[Any]) -> FoundLoss:
+    """A loss with what is done to it on its way to the scalar."""
+    reduction = "sum" if _saved(node, "reduction") == 2 else "sum_over_batch_size"
+    if any(operation(each) == "Sum" for each in around):
+        reduction = "sum"
+    loss.config.settings.update({"reduction": reduction})
+    if any(operation(each) in ("Add", "Sub") and len(_branches(each)) > 1 for each in around):
+        loss.config.settings.update({"further_terms": True})
+    own = [_saved(node, name) for name in ("weight", "pos_weight")]
+    factors = [_saved(each, "other") for each in around if operation(each) == "Mul"]
+    weighted = any(each is not None for each in own) or any(_is_vector(each) for each in factors)
+    return replace(loss, weighted=weighted)
+
+
+def _branches(node: Any) -> list[Any]:
+    return [each for each, _ in node.next_functions if each is not None]
+
+
+def _is_vector(factor: Any) -> bool:
+    return getattr(factor, "ndim", 0) > 0
 
 
 def _loss_of(node: Any, is_layer: Callable[[Any], bool]) -> FoundLoss | None:
@@ -101,7 +128,7 @@ def _loss_of(node: Any, is_layer: Callable[[Any], bool]) -> FoundLoss | None:
             prediction, from_logits = _before_log_softmax(prediction, is_layer)
             ignored = (_saved(node, "ignore_index") + 2**63) % 2**64 - 2**63  # autograd shows it without its sign
         config = LossConfig(name=known[0], from_logits=from_logits)
-        return FoundLoss(config, prediction, _saved(node, "target"), ignored)
+        return FoundLoss(config, prediction, _saved(node, "target"), ignored=ignored)
     if name == "Neg":
         return _soft_cross_entropy(node, is_layer)
     if name == "Mean" and (within := _below(node)) is not None and operation(within) in ("Pow", "Abs"):

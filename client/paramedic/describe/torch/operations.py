@@ -58,6 +58,13 @@ MOVING = ONE_STEP | frozenset(
 )
 """They move or drop values and leave each as it is."""
 
+_PRODUCTS = ("Bmm", "ScaledDotProduct", "_ScaledDotProduct", "_EfficientAttention", "_FlashAttention")
+
+
+def is_product(name: str) -> bool:
+    """Whether an operation multiplies activations with each other, as attention does."""
+    return name.startswith(_PRODUCTS)
+
 
 def operation(node: Any) -> str:
     """Name of an operation, "Relu", by its node of the autograd graph, ReluBackward0."""

@@ -16,6 +16,7 @@ class Seen:
         inputs: Of the first batch.
         targets: Likewise.
         batch_size: Samples that a forward pass takes.
+        weighted: Whether classes or samples are weighted in the loss.
         precision: "float32", "mixed_float16"; empty when unknown.
     """
 
@@ -24,4 +25,5 @@ class Seen:
     inputs: list[ArrayProfile] = field(default_factory=list)
     targets: list[ArrayProfile] = field(default_factory=list)
     batch_size: int | None = None
+    weighted: bool = False
     precision: str = ""

@@ -29,10 +29,12 @@ def tensor_table(model: Any, parameters: Sequence[Any], layers: Sequence[Entry])
     wanted = {id(parameter): parameter for parameter in parameters}
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     owners: dict[int, tuple[str, Any, str]] = {}
+    factors: set[int] = set()
     for entry in layers:
         for name, parameter in [] if entry.module is None else entry.module.named_parameters():
             if _within(entry, name):
                 owners.setdefault(id(parameter), (entry.name, entry.module, name))
+                factors |= {id(parameter)} if entry.in_product else set()
     for path, module in named_leaves(model):  # what the first step did not call
         for name, parameter in module.named_parameters():
             owners.setdefault(id(parameter), (path, module, name))
@@ -50,7 +52,8 @@ def tensor_table(model: Any, parameters: Sequence[Any], layers: Sequence[Entry])
                 shape=list(parameter.shape),
                 element_count=parameter.numel(),
                 layer=layer,
-                role=_role(module, within),
+                # Through a softmax queries and keys get next to no gradient at first: none to compare with others'.
+                role=TensorRole.TENSOR_ROLE_UNSPECIFIED if id(parameter) in factors else _role(module, within),
             )
         )
     return ordered, table

@@ -32,7 +32,7 @@ from paramedic.describe.torch import (
 from paramedic.describe.torch.forward import INPUT
 from paramedic.describe.torch.kinds import CHANNELS_FIRST
 from paramedic.integrations.torch.entrances import entrances
-from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, ArrayProfile
+from paramedic.v1.description_pb2 import LABEL_ENCODING_BINARY, LABEL_ENCODING_INTEGER, ArrayProfile
 
 _LOG = logging.getLogger("paramedic")
 
@@ -50,12 +50,11 @@ class Observer:
         entered: Whether a forward pass was seen that was no compiled code.
     """
 
-    def __init__(self, model: Any, loss: Any = None) -> None:
+    def __init__(self, model: Any) -> None:
         """Waits for the first forward pass that a gradient is wanted of.
 
         Args:
             model: The torch.nn.Module that is trained; it may be wrapped.
-            loss: The loss, where that is a module; it is seen by its graph in any case.
         """
         self.seen = Seen()
         self._model = model
@@ -247,6 +246,7 @@ class Observer:
         elif any(not _speaks_for_itself(each) for each in found):
             return
         self.seen.losses = [each.config for each in found]
+        self.seen.weighted = any(each.weighted for each in found)
         targets = [self._target(each, end) for each, end in zip(found, ends, strict=True)]
         self.seen.targets = [target for target in targets if target is not None]
         if len(self.seen.targets) != len(targets):
@@ -266,24 +266,34 @@ class Observer:
             shape = list(output[:2])  # one label a time step, which cross-entropy takes in a row
         if loss.ignored is not None and bool((target == loss.ignored).any()):
             target = target[target != loss.ignored]
-        elif shape != list(target.shape):
-            target = target.reshape(shape)
         if not target.numel():
             return None
-        profile = array_profile(target, labels=True)
-        profile.shape[:] = [-1, *shape[1:]]
         if loss.config.name == "sparse_categorical_crossentropy":
-            profile.encoding = LABEL_ENCODING_INTEGER  # of many classes, one batch shows too few to tell by the values
-        return profile
+            profile = array_profile(target.reshape(-1), labels=True)
+            if profile.encoding != LABEL_ENCODING_BINARY:  # one batch shows too few of many classes to tell by them
+                profile.encoding = LABEL_ENCODING_INTEGER
+            profile.shape[:] = [-1, *shape[1:]]
+            return profile
+        if len(output) >= 3 and output == tuple(target.shape) and self._has_channels_first(end):
+            target = target.movedim(1, -1)
+        return array_profile(target, labels=True)
 
     def _module_shape(self, place: int | None) -> tuple[int, ...]:
         """Shape of what the layer at or before a place puts out."""
+        call = self._module_call(place)
+        return () if call is None else call.output_shape
+
+    def _has_channels_first(self, place: int | None) -> bool:
+        call = self._module_call(place)
+        return call is not None and isinstance(call.module, CHANNELS_FIRST)
+
+    def _module_call(self, place: int | None) -> Call | None:
         calls = self.seen.forward.calls if self.seen.forward is not None else []
         while place is not None and place >= 0:
             if calls[place].module is not None:
-                return calls[place].output_shape
+                return calls[place]
             place = next(iter(calls[place].sources), None)
-        return ()
+        return None
 
     def _finish(self) -> None:
         """Describes what was kept of the data, and lets go of everything."""

@@ -92,7 +92,7 @@ class TorchWatch(Watch):
         self._under_way = Step(len(self._optimizers))
         self._done = self._begun = self._step
         self._described = False
-        self._observer = Observer(model, loss)
+        self._observer = Observer(model)
         self._probes = Probes(model, self._layers_known, self._observer) if probes else None
         self._probing = False
         self._probed: Probed | None = None

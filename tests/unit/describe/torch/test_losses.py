@@ -42,6 +42,37 @@ def test_the_graph_of_a_loss_tells_what_it_is(
     assert (found.target is None) if target is None else torch.equal(found.target, target)
 
 
+@pytest.mark.parametrize(
+    ("loss", "settings", "weighted"),
+    [
+        (lambda x: functional.cross_entropy(x, CLASSES) / 4 * 1024.0, {"reduction": "sum_over_batch_size"}, False),
+        (lambda x: functional.cross_entropy(x, CLASSES, reduction="sum") / 4, {"reduction": "sum"}, False),
+        (lambda x: functional.cross_entropy(x, CLASSES, reduction="none").sum(), {"reduction": "sum"}, False),
+        (
+            lambda x: functional.cross_entropy(x, CLASSES) + x.exp().mean(),
+            {"reduction": "sum_over_batch_size", "further_terms": True},
+            False,
+        ),
+        (
+            lambda x: functional.cross_entropy(x, CLASSES, torch.ones(3)),
+            {"reduction": "sum_over_batch_size"},
+            True,
+        ),
+        (
+            lambda x: (functional.cross_entropy(x, CLASSES, reduction="none") * torch.ones(4)).mean(),
+            {"reduction": "sum_over_batch_size"},
+            True,
+        ),
+    ],
+)
+def test_a_loss_says_whether_it_is_a_mean_and_whether_something_weighs_or_joins_it(
+    loss: Callable[[Any], Any], settings: dict[str, Any], weighted: bool
+) -> None:
+    x = torch.ones(4, 3, requires_grad=True)
+    (found,) = found_losses(loss(x).grad_fn, lambda _: False)
+    assert (dict(found.config.settings), found.weighted) == (settings, weighted)
+
+
 def test_a_loss_of_two_parts_is_two_losses() -> None:
     x, y = torch.ones(4, 3, requires_grad=True), torch.ones(4, 1, requires_grad=True)
     total = functional.cross_entropy(x, CLASSES) + 0.5 * functional.mse_loss(y, torch.zeros(4, 1))
