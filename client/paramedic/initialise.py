@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from paramedic import lifecycle
@@ -12,7 +13,7 @@ from paramedic.disabled import DisabledRun
 from paramedic.encoding import MAX_REQUEST_BYTES
 from paramedic.identity import DEFAULT_PROJECT
 from paramedic.run import FINISH_TIMEOUT, Run
-from paramedic.settings import Mode, exposes_token, resolve
+from paramedic.settings import Mode, Settings, exposes_token, resolve
 from paramedic.speech import say
 
 # The environment travels in the same request.
@@ -38,8 +39,9 @@ def init(
     """Begins a run, and returns at once whether or not the service is there.
 
     This is the only place that raises; from here on nothing does. An unfinished run of this process with the same
-    identity is finished first, within the bound of `Run.finish`, so that a notebook's cell can be run again. In a child
-    that multiprocessing spawns, while it imports its parent's script, the run does nothing: it is the parent's.
+    identity is finished first, within the bound of `Run.finish`, and the next attempt of that run begins, so that a
+    notebook's cell can be run again. In a child that multiprocessing spawns, while it imports its parent's script, the
+    run does nothing: it is the parent's.
 
     Args:
         project: Groups runs of one team or model, 1 to 128 characters.
@@ -54,7 +56,7 @@ def init(
             the environment's PARAMEDIC_RUN_ID; among several processes, the job of torchrun (TORCHELASTIC_RUN_ID) or
             SLURM; else made up.
         attempt: How often this training was restarted, for one id. None: the environment's PARAMEDIC_ATTEMPT, or how
-            often torchrun and SLURM restarted it.
+            often torchrun and SLURM restarted it; one more when this process has written that attempt already.
         rank: Of this process in a distributed training. None: the environment's PARAMEDIC_RANK; among several
             processes, that of torchrun (RANK), SLURM or Open MPI; else 0.
         token: Bearer token that the service asks for. None: the environment's PARAMEDIC_TOKEN.
@@ -86,10 +88,18 @@ def init(
         say(logging.WARNING, "the token travels to %s unencrypted; use grpcs://", settings.endpoint.target)
     if resume is not None:
         note_attempt(settings.spool_stem, settings.rank, settings.attempt)
+    _finish_earlier(settings)
+    while attempt is None and lifecycle.wrote(settings.spool_directory):
+        settings = replace(settings, attempt=settings.attempt + 1)  # its steps begin anew, and those of a run never do
+        _finish_earlier(settings)
+    run = Run(settings, description)
+    run.start()
+    return run
+
+
+def _finish_earlier(settings: Settings) -> None:
+    """Finishes a run of this process with the same identity."""
     earlier = lifecycle.live(settings.identity.SerializeToString(deterministic=True))
     if earlier is not None:
         earlier.begin_finish(None, FINISH_TIMEOUT)
         earlier.await_finish(FINISH_TIMEOUT)
-    run = Run(settings, description)
-    run.start()
-    return run

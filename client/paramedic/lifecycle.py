@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Protocol
 
 EXIT_TIMEOUT = 5.0
@@ -51,6 +52,7 @@ _live: dict[bytes, LiveRun] = {}
 _held: list[Lock] = []
 # In a forked child, objects of grpc must not even be destroyed: its core is in the state of threads that are gone.
 _kept_in_child: list[Any] = []
+_written: set[Path] = set()
 _hooks_installed = False
 
 
@@ -71,6 +73,16 @@ def discharge(identity: bytes, run: LiveRun) -> None:
     with _guard:
         if _live.get(identity) is run:
             del _live[identity]
+
+
+def wrote(directory: Path) -> bool:
+    """Whether a run of this process that has ended, and keeps in this directory what waits, logged rows."""
+    return directory in _written
+
+
+def remember(directory: Path) -> None:
+    """Takes in that a run logged rows."""
+    _written.add(directory)
 
 
 def being_spawned() -> bool:

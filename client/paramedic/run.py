@@ -395,6 +395,8 @@ class Run:
         """Waits for a run that was asked to end."""
         if not self._inert and not self._sender.join(timeout):
             self._drops.add("undelivered", 0, "the time to finish was not enough")
+        if self._last_step is not None:
+            lifecycle.remember(self._settings.spool_directory)
         lifecycle.discharge(self._identity, self)
 
     def fork_locks(self) -> tuple[lifecycle.Lock, ...]:

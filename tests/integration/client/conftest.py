@@ -29,7 +29,7 @@ def begin(service: TelemetryService, spool_dir: Path) -> Iterator[BeginRun]:
     runs: list[paramedic.Run] = []
 
     def begin(**arguments: Any) -> paramedic.Run:
-        arguments = {"id": "test", "url": service.url, "spool_dir": spool_dir} | arguments
+        arguments = {"id": "test", "attempt": 0, "url": service.url, "spool_dir": spool_dir} | arguments
         run = paramedic.init("project", **arguments)
         runs.append(run)
         return run

@@ -41,7 +41,7 @@ def test_offline_runs_are_delivered_whole_and_removed(service: TelemetryService,
 
 def test_an_offline_run_of_a_failed_process_can_go_on_offline(service: TelemetryService, spool_dir: Path) -> None:
     record_offline(spool_dir, "a", 10)
-    run = paramedic.init("project", id="a", mode="offline", spool_dir=spool_dir)
+    run = paramedic.init("project", id="a", attempt=0, mode="offline", spool_dir=spool_dir)
     run.log(10, loss=1.0)
     run.finish()
     assert paramedic.sync(spool_dir, service.url).complete
