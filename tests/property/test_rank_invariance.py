@@ -23,6 +23,8 @@ NOTES: dict[str, Note] = {
     "apart": lambda diagnosis, step: diagnosis.replicas("lstm/kernel", 0.02, (1,), 4, step),
     "equal": lambda diagnosis, step: diagnosis.replicas("", 0.0, (), 4, step),
     "lost": lambda diagnosis, step: diagnosis.lost(1, 5.0, 2, 1),
+    "raised": lambda diagnosis, step: diagnosis.fail("RuntimeError", "gloo: Connection closed by peer", ""),
+    "missed": lambda diagnosis, step: diagnosis.peer_lost(2, 7),
     "back": lambda diagnosis, step: diagnosis.returned(),
     "began": lambda diagnosis, step: diagnosis.resumed(1, 0, 500, step),
     "silent": lambda diagnosis, step: diagnosis.silence(100.0, 60.0),
@@ -68,7 +70,8 @@ def test_what_is_found_among_ranks_survives_interruptions(log: list[tuple[int, s
 
 def test_the_entries_exercise_every_rule() -> None:
     """Invariance of silence would prove nothing: each rule has to open under some entries."""
-    log = [(10, note) for note in ("slow", "slow", "slow", "apart", "apart", "lost", "began")]
+    log = [(10, note) for note in ("slow", "slow", "slow", "apart", "apart", "lost", "began", "raised", "missed")]
     found = folded(log, [])
     assert all(f"rule='{rule.id}'" in found for rule in RULES)
     assert "restarted_earlier" in found
+    assert "Rank 2 was lost after step 7." in found

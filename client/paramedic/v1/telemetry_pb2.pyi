@@ -584,8 +584,8 @@ global___ReplicaDifference = ReplicaDifference
 
 @typing_extensions.final
 class RankLost(google.protobuf.message.Message):
-    """Written by the service, never by a client: the stream of this rank broke off before its run had ended, while others
-    went on or failed.
+    """Written by the service, never by a client: the stream of a rank broke off before its run had ended, while others went
+    on or failed. It stands in the log of that rank, and of those that failed because a peer was gone.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -595,7 +595,7 @@ class RankLost(google.protobuf.message.Message):
     REPORTING_FIELD_NUMBER: builtins.int
     FAILED_FIELD_NUMBER: builtins.int
     rank: builtins.int
-    """The rank."""
+    """Which was lost."""
     seconds: builtins.float
     """Since it broke off, seconds."""
     reporting: builtins.int

@@ -166,6 +166,8 @@ def _note(live: LiveRun, event: RunEvent, detail: str) -> list[Finding]:
             return diagnosis.replicas(found.tensor, found.difference, found.differing, found.ranks, event.step)
         case "lost":
             lost = event.lost
+            if lost.rank != live.key.rank:
+                return diagnosis.peer_lost(lost.rank, event.step if event.HasField("step") else None)
             return diagnosis.lost(lost.rank, lost.seconds, lost.reporting, lost.failed)
         case "returned":
             return diagnosis.returned()

@@ -16,7 +16,7 @@ from paramedic_service.ingest.pace import PaceComparison
 from paramedic_service.ingest.replicas import ReplicaComparison
 from paramedic_service.ingest.session import ActiveRun
 from paramedic_service.rules.errors import read_of_peer
-from paramedic_service.rules.telemetry import Rows
+from paramedic_service.rules.telemetry import WEIGHT_NORM, Rows
 from paramedic_service.store.records import RunState
 
 LOST_SECONDS = 5.0
@@ -45,7 +45,10 @@ class RankGroup:
         """Compares the ranks after rows of one of them were judged."""
         if len(self.members) < 2:
             return
-        reporting = {rank: each for rank, each in self.members.items() if each.reporting}
+        # One that never reported a step does something else: nobody is to wait for its times.
+        reporting = {
+            rank: each for rank, each in self.members.items() if each.reporting and each.live.last_step is not None
+        }
         rank = run.live.key.rank
         if rank not in reporting:  # rows from before its stream broke off
             return
@@ -72,6 +75,18 @@ class RankGroup:
             if reporting or failed:
                 lost = RankLost(rank=rank, seconds=now - broke_off, reporting=reporting, failed=failed)
                 yield run, RunEvent(time=now, step=run.live.last_step, lost=lost)
+                for other in self.members.values():
+                    if read_of_peer(other.live.diagnosis.findings):
+                        yield other, RunEvent(time=now, step=run.live.last_step, lost=lost)
+
+    def raised(self, run: ActiveRun, now: float) -> Iterator[Note]:
+        """Takes in that a rank raised an exception, which another one may have brought about."""
+        if not read_of_peer(run.live.diagnosis.findings):
+            return
+        for rank, other in self.members.items():
+            if other.live.diagnosis.is_lost and other.broke_off_at is not None:
+                lost = RankLost(rank=rank, seconds=now - other.broke_off_at)
+                yield run, RunEvent(time=now, step=other.live.last_step, lost=lost)
 
     def returned(self, run: ActiveRun, now: float) -> Iterator[Note]:
         """Takes in that a rank opened a stream."""
@@ -86,9 +101,12 @@ class RankGroup:
                 yield run, RunEvent(time=now, step=run.live.last_step, attempt_replaced=told)
 
     def _differences(self, rank: int, rows: Rows, reporting: Mapping[int, ActiveRun], now: float) -> Iterator[Note]:
-        told = {each: run.live.description.training.replicas for each, run in reporting.items()}
         # Where there are more processes than replicas, nobody knows which of them hold the same weights.
-        replicas = [each for each, count in told.items() if len(self.members) <= count]
+        replicas = [
+            each
+            for each, run in reporting.items()
+            if WEIGHT_NORM in run.live.latest_norms and len(self.members) <= run.live.description.training.replicas
+        ]
         found = self._replicas.take(rank, rows, replicas)
         if found is None:
             return

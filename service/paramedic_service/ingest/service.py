@@ -13,7 +13,7 @@ import structlog
 from paramedic.v1.telemetry_pb2 import StreamTelemetryRequest
 from paramedic_service.ingest.checkpoints import Checkpointer
 from paramedic_service.ingest.commit import GroupCommit
-from paramedic_service.ingest.entries import Batch, Entry
+from paramedic_service.ingest.entries import Batch, Entry, Event
 from paramedic_service.ingest.errors import (
     LimitReachedError,
     RunNotFoundError,
@@ -335,6 +335,8 @@ class IngestService:
                 run.settle(promise)
                 if isinstance(promise.entry, Batch):
                     self._note(run.group.heard(run, promise.entry.rows, self._clock()))
+                elif isinstance(promise.entry, Event) and promise.entry.event.HasField("error"):
+                    self._note(run.group.raised(run, self._clock()))
             for session in {promise.session for promise, _ in items if promise.session is not None}:
                 session.wake()
             await asyncio.sleep(0)  # lets other streams be read while many runs are judged

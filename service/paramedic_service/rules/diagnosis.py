@@ -137,6 +137,12 @@ class Diagnosis:
         self._ranks.lose(rank, seconds, reporting, failed, self._rhythm.state.last_step, changes)
         return changes.in_order(PRECEDENCE)
 
+    def peer_lost(self, rank: int, last_step: int | None) -> list[Finding]:
+        """Takes in which other rank was lost, and after which step: it may be what an exception here tells of."""
+        changes = Changes()
+        self._errors.peer_lost(rank, last_step, changes)
+        return changes.in_order(PRECEDENCE)
+
     def returned(self) -> list[Finding]:
         """Takes in that this rank is back."""
         changes = Changes()

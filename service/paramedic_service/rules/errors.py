@@ -74,6 +74,20 @@ class ErrorMonitor(Monitor[ErrorState]):
             verdict = judge(kind, message, traceback, self._description, step)
             self[TRAINING_ERROR].violated(changes, 0, step or 0, lambda: verdict)
 
+    def peer_lost(self, rank: int, last_step: int | None, changes: Changes) -> None:
+        """Takes in that another rank was lost, after its last step, if it had one: the peer that is missed here."""
+        condition, step = self[TRAINING_ERROR], self.state.last_step or 0
+        latest = condition.episode.latest
+        if latest is None or not latest.open or not read_of_peer({TRAINING_ERROR.id: latest}):
+            return
+        when = "before its first step" if last_step is None else f"after step {last_step}"
+        verdict = Verdict(
+            f"{latest.summary} Rank {rank} was lost {when}.",
+            (*latest.evidence, Evidence("rank", step, float(rank), "rank that was lost")),
+            (f"Look at rank {rank}, which went first: its finding, its log, and its machine's.", *latest.remedies[1:]),
+        )
+        condition.assessed(changes, step, verdict)
+
 
 def read_of_peer(findings: Mapping[str, Finding]) -> bool:
     """Whether the exception among findings, by rule id, tells that another process is gone."""

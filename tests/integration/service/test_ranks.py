@@ -219,6 +219,31 @@ async def test_a_rank_that_others_die_of_is_the_lost_one(ranks):
     assert [ranks.found(rank, "lost_rank") for rank in (0, 1, 2)] == [None, True, None]
     [incident] = ranks.live(0).incidents
     assert incident.causes[0].id == "lost_peer"
+    assert "Rank 1 was lost after step 9." in incident.summary
+
+
+async def test_a_rank_that_gives_up_waiting_later_is_told_whom_it_waited_for(ranks):
+    await ranks.join(0, 1)
+    await ranks.steps(0, 10)
+    await ranks.vanish(1)
+    await ranks.time(LOST_SECONDS)
+    await ranks.say(0, error, "Timed out waiting 1800000ms for recv operation to complete")
+    finding = ranks.live(0).diagnosis.findings["training_error"]
+    assert finding.summary.endswith("Rank 1 was lost after step 9.")
+    assert finding.remedies[0].startswith("Look at rank 1")
+
+
+async def test_a_rank_that_never_reports_a_step_or_weights_is_not_waited_for(ranks):
+    await ranks.join(0, 1, 2, 3)
+    idle = ranks.reporters.pop(3)
+    for rank in (0, 1, 2):
+        await ranks.say(rank, replicated, 4)
+    for start in range(0, 192, 64):
+        slow = {0: 0.1, 1: 0.3, 2: 0.1}
+        await ranks.steps(start, start + 64, seconds=slow, weights={0: (5.0, 1.0), 1: (6.0, 1.0), 2: ()})
+    assert ranks.found(1, "straggling_rank")
+    assert ranks.found(0, "diverging_replicas")
+    assert idle.registered
 
 
 async def test_ranks_that_are_ended_because_another_raised_are_not_lost(ranks):
