@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from paramedic_service.rules.description import Description
+from paramedic_service.rules.description import Description, Loss
 
 BINARY = frozenset({"binary_crossentropy", "binary_focal_crossentropy"})
 CATEGORICAL = frozenset({"categorical_crossentropy", "categorical_focal_crossentropy"})
@@ -35,6 +35,14 @@ _CLASS_METRICS = ("accuracy", "auc", "precision", "recall", "f1_score", "acc")
 def canonical(name: str) -> str:
     """The full name of a loss."""
     return _ABBREVIATIONS.get(name, name)
+
+
+_MEANS = (None, "mean", "sum_over_batch_size", "mean_with_sample_weight", "auto")
+
+
+def is_plain_mean(loss: Loss) -> bool:
+    """Whether what is reported is the mean of this loss over samples, and of nothing else besides."""
+    return loss.settings.get("reduction") in _MEANS and not loss.settings.get("further_terms")
 
 
 def classifies(description: Description) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from paramedic_service.rules.description import Description, Layer
 from paramedic_service.rules.layer_kinds import DROPOUTS, WEIGHTED, number, unwrapped, width
-from paramedic_service.rules.losses import canonical
+from paramedic_service.rules.losses import canonical, is_plain_mean
 
 SQUARED_ERROR = "mean_squared_error"
 ENCODED_CLASSES = frozenset({"integer", "one_hot", "binary"})
@@ -20,7 +20,7 @@ class CrossEntropy:
     Attributes:
         classes: That are told apart; 0 when unknown, 2 for one yes or no, or several of them.
         regularised: Whether the model adds penalties to it.
-        weighted: Whether samples or classes are weighted in it.
+        weighted: Whether samples or classes are weighted in it, or it is summed over them.
         weight: Of the loss in the total.
     """
 
@@ -49,7 +49,8 @@ def cross_entropy(description: Description) -> CrossEntropy | None:
     classes = 2 if name == "binary_crossentropy" else _classes(description)
     layers = () if description.model is None else description.model.layers
     training = description.training
-    return CrossEntropy(classes, _regularised(layers), training is not None and training.weighted, loss.weight)
+    weighted = (training is not None and training.weighted) or not is_plain_mean(loss)
+    return CrossEntropy(classes, _regularised(layers), weighted, loss.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _variance(description: Description) -> float | None:
         return None
     layers = () if description.model is None else description.model.layers
     weighted = description.training is not None and description.training.weighted
-    if weighted or _regularised(layers):
+    if weighted or _regularised(layers) or not is_plain_mean(description.losses[0]):
         return None
     target = targets[0]
     deviations = target.feature_deviations

@@ -76,6 +76,18 @@ def test_a_penalty_in_the_loss_leaves_it_without_a_known_beginning() -> None:
     assert "initial_loss" not in openings(changes)
 
 
+@pytest.mark.parametrize("settings", [{"reduction": "sum"}, {"further_terms": True}])
+def test_a_sum_over_samples_or_with_other_terms_has_no_known_beginning(settings: dict[str, object]) -> None:
+    loss = replace(classifier().losses[0], settings=settings)
+    training = healthy()
+    training.loss[:40] = 9.0
+    _, changes = follow(training, replace(classifier(), losses=(loss,)))
+    assert "initial_loss" not in openings(changes)
+    mean = replace(loss, settings={"reduction": "sum_over_batch_size"})
+    _, changes = follow(training, replace(classifier(), losses=(mean,)))
+    assert "initial_loss" in openings(changes)
+
+
 def test_a_high_initial_loss_resolves_once_something_is_learned() -> None:
     training = healthy()
     training.loss[:20] = 9.0
