@@ -11,12 +11,13 @@ EXAMPLES = Path(__file__).parents[2] / "client" / "examples"
 _DEADLINE = 120
 
 
-def example(name: str, directory: Path, **variables: str) -> list[Told]:
+def example(name: str, directory: Path, *launcher: str, **variables: str) -> list[Told]:
     """Runs an example to its end, without a service, and returns what each of its runs said.
 
     Args:
         name: Of the file, without ".py".
         directory: Where it may write.
+        *launcher: What Python is to run in its place, and which runs it.
         **variables: Of its environment, besides.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PARAMEDIC_")}
@@ -28,7 +29,7 @@ def example(name: str, directory: Path, **variables: str) -> list[Told]:
         "JAX_PLATFORMS": "cpu",
     }
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")],
+        [sys.executable, *launcher, str(EXAMPLES / f"{name}.py")],
         env=environment | variables,
         cwd=directory,
         capture_output=True,
