@@ -95,9 +95,13 @@ class Norms:
         Args:
             scale: What they were multiplied by, a tensor; None: nothing.
         """
-        with torch.no_grad():  # gradients may have a graph of their own
+        enabled = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # gradients may have a graph; torch.no_grad() would take half as long as they
+        try:
             for group in self._groups:
                 group.measure_gradients(scale)
+        finally:
+            torch._C._set_grad_enabled(enabled)
 
     def remember(self, optimizer: int) -> None:
         """Keeps weights as they are before their optimizer updates them."""

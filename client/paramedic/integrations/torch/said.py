@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from paramedic.conversion import to_float
@@ -10,12 +11,13 @@ from paramedic.integrations.recorded import Given
 
 
 class Said:
-    """Numbers by step. Those that are on a device stay there, and are not waited for."""
+    """Numbers by signal and step. Those that are on a device stay there, and are not waited for."""
 
     def __init__(self) -> None:
         """Nothing was said yet."""
-        self._pending: list[tuple[str, Any]] = []
-        self._rows: list[list[tuple[str, Any]]] = []
+        self._row = 0
+        self._numbers: dict[str, _Column] = {}
+        self._tensors: dict[str, _Column] = {}
 
     def say(self, name: str, value: Any) -> None:
         """Takes in a number that belongs to the step under way; what is said several times is averaged.
@@ -25,48 +27,90 @@ class Said:
             value: A number, or a tensor, of several numbers their mean. It is copied, as a loop may go on to write into
                 the tensor. None says nothing.
         """
+        columns = self._numbers
         if isinstance(value, torch.Tensor):
+            columns = self._tensors
             value = value.detach()
-            if value.ndim:
-                value = value.float().mean() if value.numel() != 1 else value.reshape(())
-            self._pending.append((name, value.clone()))
-        elif type(value) is float:
-            self._pending.append((name, value))
-        elif value is not None:
-            self._pending.append((name, to_float(value)))
+            value = value.clone() if not value.ndim else value.float().mean()
+        elif type(value) is not float:
+            if value is None:
+                return
+            value = to_float(value)
+        column = columns.get(name)
+        if column is None:
+            column = columns[name] = _Column()
+        column.rows.append(self._row)
+        column.values.append(value)
 
     def write(self) -> None:
         """Completes a row."""
-        self._rows.append(self._pending)
-        self._pending = []
+        self._row += 1
 
     def take(self) -> list[Any]:
-        """Returns the tensors among the rows since the last time, joined, still on their devices."""
-        return [torch.stack(values) for values in self._kinds().values()]
+        """Returns the tensors since the last time, a signal each, still on their devices.
+
+        What belongs to the step under way is kept for the next time.
+        """
+        return [column.joined(self._row) for column in self._tensors.values()]
 
     def columns(self, arrays: Sequence[Any]) -> Given:
-        """Returns the rows by signal, once what was taken is on the host."""
-        kinds = {kind: iter(array.tolist()) for kind, array in zip(self._kinds(), arrays, strict=True)}
-        rows, self._rows = self._rows, []
-        sums: dict[str, dict[int, float]] = {}
-        counts: dict[tuple[str, int], int] = {}
-        for place, row in enumerate(rows):
-            for name, value in row:
-                number = next(kinds[value.device, value.dtype]) if isinstance(value, torch.Tensor) else value
-                by_row = sums.setdefault(name, {})
-                if place in by_row:
-                    counts[name, place] = counts.get((name, place), 1) + 1
-                    number += by_row[place]
-                by_row[place] = number
-        for (name, place), count in counts.items():
-            sums[name][place] /= count
-        return {name: (list(by_row.values()), list(by_row)) for name, by_row in sums.items()}
+        """Returns the complete rows by signal, once their tensors are on the host.
 
-    def _kinds(self) -> dict[Any, list[Any]]:
-        """The tensors by what can be joined at once."""
-        kinds: dict[Any, list[Any]] = {}
-        for row in self._rows:
-            for _, value in row:
-                if isinstance(value, torch.Tensor):
-                    kinds.setdefault((value.device, value.dtype), []).append(value)
-        return kinds
+        Args:
+            arrays: What was taken.
+        """
+        said: Given = {}
+        for name, column in self._numbers.items():
+            said[name] = _averaged(column.values[: column.before(self._row)], column.rows)
+        for (name, column), array in zip(self._tensors.items(), arrays, strict=True):
+            rows, values = column.rows[: len(array)], array.tolist()
+            if name in said:  # said as a tensor at one time, and as a number at another
+                rows, values = [*said[name][1], *rows], [*said[name][0], *values]
+            said[name] = _averaged(values, rows)
+        for columns in (self._numbers, self._tensors):
+            for name in list(columns):
+                if not columns[name].keep_from(self._row):
+                    del columns[name]
+        self._row = 0
+        return said
+
+
+class _Column:
+    """The values of one signal, and their rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.values: list[Any] = []
+
+    def before(self, row: int) -> int:
+        """How many of them belong to rows before one."""
+        count = len(self.rows)
+        while count and self.rows[count - 1] >= row:
+            count -= 1
+        return count
+
+    def joined(self, row: int) -> Any:
+        """Those before a row, as one tensor."""
+        values = self.values[: self.before(row)]
+        if not values:
+            return torch.zeros(0)
+        try:
+            return torch.stack(values)
+        except RuntimeError:  # of different devices, or types
+            return torch.stack([value.double().cpu() for value in values])
+
+    def keep_from(self, row: int) -> bool:
+        """Forgets those before a row, which becomes the first; whether any are left."""
+        count = self.before(row)
+        self.values = self.values[count:]
+        self.rows = [0] * len(self.values)
+        return bool(self.values)
+
+
+def _averaged(values: list[float], rows: list[int]) -> tuple[Any, list[int]]:
+    rows = rows[: len(values)]
+    if len(set(rows)) == len(rows) and rows == sorted(rows):
+        return values, rows
+    places, inverse, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    with np.errstate(all="ignore"):
+        return np.bincount(inverse, values) / counts, places.tolist()
