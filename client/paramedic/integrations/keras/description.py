@@ -123,7 +123,8 @@ def _with_statistics(shapes: DataProfile, statistics: DataProfile) -> DataProfil
 
 def _known(part: Callable[[], _Part]) -> _Part | None:
     try:
-        return part()
+        with describe.without_tensorflow():
+            return part()
     except Exception:
         _LOG.debug("a part of the fit could not be described", exc_info=True)
         return None

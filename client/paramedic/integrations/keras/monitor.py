@@ -126,7 +126,9 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             return
         if self._project is not None:
             self._run = paramedic.init(self._project, self._name)
-        iterations = [int(keras.ops.convert_to_numpy(optimizer.iterations)) for optimizer in optimizers_of(model).values()]
+        iterations = [
+            int(keras.ops.convert_to_numpy(optimizer.iterations)) for optimizer in optimizers_of(model).values()
+        ]
         self._step = max([_last_steps.get(self._reporting, 0), *iterations])
         self._description = FitDescription(model, self.params)
         self._reporting.describe(self._description.at_begin())

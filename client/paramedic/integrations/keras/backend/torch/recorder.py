@@ -8,9 +8,9 @@ from paramedic.integrations.keras.backend.shared.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.torch.taps import Taps
 from paramedic.integrations.keras.scalars import scalars
 from paramedic.integrations.keras.traced import Traced, traced_step
-from paramedic.integrations.recorded import Given, Recorded
-from paramedic.integrations.torch.ring import fetched
+from paramedic.integrations.recorded import Recorded
 from paramedic.integrations.torch.said import Said
+from paramedic.integrations.torch.transfer import fetched
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
     def __init__(
         self,
         model: Any,
-        capacity: int,
+        _capacity: int,
         on_traced: Callable[[Traced], None],
         on_problem: Callable[[Exception], None],
         keeps_batch: bool,
@@ -32,7 +32,7 @@ class Recorder:
 
         Args:
             model: A compiled keras.Model.
-            capacity: Steps that can be recorded between two fetches.
+            _capacity: Steps that can be recorded between two fetches; what is recorded here takes the room it needs.
             on_traced: Told once what the steps consist of, after the first of them.
             on_problem: Told of what goes wrong in here, which the training never sees.
             keeps_batch: Whether to keep samples of the first batch.
@@ -44,7 +44,7 @@ class Recorder:
         self._on_problem = on_problem
         self._optimizers = optimizers_of(model)
         self._tapped = not model.jit_compile
-        self._taps = Taps(self._optimizers, capacity, on_problem)
+        self._taps = Taps(self._optimizers, on_problem)
         self._said = Said()
         self._first_batch = FirstBatch() if keeps_batch else None
         self._steps = 0
@@ -77,14 +77,18 @@ class Recorder:
         if not count:
             return None
         norms = self._taps.norms
+        measured = [] if norms is None else norms.take()
+        arrays = fetched([*measured, *self._said.take()])
+        scalars = self._said.columns(arrays[len(measured) :])
         if norms is None:
-            return Recorded(count, self._said.columns(fetched(self._said.take())))
-        gradients, sampled, *said = fetched([*norms.take(), *self._said.take()])
-        blocks: Given = {
-            name: (values, [unmeasured + row for row in (range(len(gradients)) if rows is None else rows)])
-            for name, (values, rows) in norms.blocks(gradients, sampled).items()
-        }
-        return Recorded(count, self._said.columns(said), blocks if len(gradients) else {})
+            return Recorded(count, scalars)
+        rows, blocks = norms.blocks(arrays[: len(measured)])
+        if unmeasured:
+            blocks = {
+                name: (values, [unmeasured + row for row in (range(rows) if given is None else given)])
+                for name, (values, given) in blocks.items()
+            }
+        return Recorded(count, scalars, blocks)
 
     def first_batch(self) -> Any:
         """Returns samples of the first batch as the step was given them, numpy; None when there are none."""

@@ -6,7 +6,14 @@ from typing import Any
 import keras
 import torch
 
-from paramedic.integrations.torch.norms import SAMPLED, Norms, Place
+from paramedic.integrations.torch.norms import Norms, Place
+
+SAMPLED = 8
+"""After the first ones, every so many steps weights and updates are measured: this takes longer than the gradients do,
+and what it measures changes slowly."""
+
+FIRST_SAMPLED = 64
+"""Steps at first at which they are."""
 
 
 class Taps:
@@ -22,12 +29,11 @@ class Taps:
         norms: Measures them; None before it is known what.
     """
 
-    def __init__(self, optimizers: Mapping[str, Any], capacity: int, on_problem: Callable[[Exception], None]) -> None:
+    def __init__(self, optimizers: Mapping[str, Any], on_problem: Callable[[Exception], None]) -> None:
         """Prepares the taps.
 
         Args:
             optimizers: By name.
-            capacity: Steps between two fetches.
             on_problem: Told of what goes wrong in here, which the training never sees.
         """
         self.loss: Any = None
@@ -37,7 +43,6 @@ class Taps:
         self.norms: Norms | None = None
         self._optimizers = dict(optimizers)
         self._names = list(optimizers)
-        self._capacity = capacity
         self._on_problem = on_problem
         self._sampled = False
         self._patches = [
@@ -56,8 +61,8 @@ class Taps:
             value = variable.value
             places.setdefault(Place(self._names.index(name), value.device, value.dtype), []).append(value)
         self.known = known
-        if self.norms is None or places != self.norms.places:
-            self.norms = Norms(places, self._capacity)
+        if self.norms is None or not self.norms.serves(places):
+            self.norms = Norms(places)
 
     def begin_step(self, step: int) -> None:
         """Forgets the step before; what follows belongs to a new one.
@@ -67,7 +72,7 @@ class Taps:
         """
         self.loss = None
         self.learning_rates = {}
-        self._sampled = step % SAMPLED == 0
+        self._sampled = step < FIRST_SAMPLED or step % SAMPLED == 0
 
     def insert(self) -> None:
         """Puts the taps in."""
@@ -97,15 +102,13 @@ class Taps:
             if trainable_variables is not None:
                 trainable_variables = list(trainable_variables)  # it may be an iterator, and is read twice
             try:
-                with torch.no_grad():
-                    self._before(name, optimizer, trainable_variables)
+                self._before(name, optimizer, trainable_variables)
             except Exception as problem:
                 self._on_problem(problem)
             result = original(grads, trainable_variables)
             try:
                 if self.norms is not None:
-                    with torch.no_grad():
-                        self.norms.updated(self._names.index(name))
+                    self.norms.updated(self._names.index(name))
             except Exception as problem:
                 self._on_problem(problem)
             return result
