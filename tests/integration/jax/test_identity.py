@@ -140,6 +140,7 @@ def trained(name: str, run: Any, dtype: Any) -> list[bytes]:
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves((params, state))] + [np.array(drawn).tobytes()]
 
 
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize(("name", "dtype"), [(name, jnp.bfloat16 if name == "mlp" else jnp.float32) for name in MODELS])
 def test_training_leaves_the_same_bits_when_it_is_watched(name: str, dtype: Any, recording) -> None:
     bare = trained(name, None, dtype)
