@@ -19,3 +19,12 @@ def entrances(model: Any) -> list[Any]:
     if hasattr(model, "training_step"):  # Lightning's, which may call its parts or itself
         return [model, *parts]
     return parts if type(model).forward is nn.Module.forward else [model]
+
+
+def redirected(module: Any) -> bool:
+    """Whether a module that is called now is one of Lightning's whose call stands for that of its `training_step`.
+
+    Under strategies such as DistributedDataParallel it does, and is given the whole batch, targets included; the calls
+    that are given the inputs follow from within.
+    """
+    return getattr(vars(module).get("forward"), "__name__", None) == "wrapped_forward"
