@@ -14,6 +14,7 @@ WRONG_OUTPUT_LAYER = CauseDeclaration(
         found(1.5, "doubled_activation"),
         fact(2.0, readings.doubled_at_output),
         raised(2.5, Fault.LABEL_RANGE),
+        raised(3.5, Fault.OUTPUT_RANGE),
         found(0.8, "impossible_loss", "initial_loss", "nonfinite_loss"),
         found(0.8, "constant_prediction", "loss_metric_disagreement"),
         found(0.5, *STUCK),

@@ -15,6 +15,7 @@ class Fault(Enum):
     SHAPE = "shapes do not fit"
     RAGGED = "samples differ in shape"
     LABEL_RANGE = "label out of range"
+    OUTPUT_RANGE = "output out of range"
     INDEX_RANGE = "index out of range"
     MEMORY = "out of memory"
     DTYPE = "data type does not fit"
@@ -144,6 +145,21 @@ WORDINGS = (
     Wording(Fault.LABEL_RANGE, r"Target (?P<seen>-?\d+) is out of bounds", "label {seen} has no output unit", _LABELS),
     Wording(Fault.LABEL_RANGE, r"t >= 0 && t < n_classes", "a label has no output unit", _LABELS),
     Wording(
+        Fault.LABEL_RANGE,
+        r"all elements of target should be between 0 and 1",
+        "a target lies outside of [0, 1], where it has to be a probability",
+        (
+            "More than two classes: one output a class, nn.Linear(features, classes) with nn.CrossEntropyLoss.",
+            "Two classes: number them 0 and 1; targets that are no classes: nn.MSELoss.",
+        ),
+    ),
+    Wording(
+        Fault.OUTPUT_RANGE,
+        r"all elements of input should be between 0 and 1|input_val >= zero && input_val <= one",
+        "the output is no probability, as the loss wants it",
+        ("Use nn.BCEWithLogitsLoss, which applies the sigmoid itself.", "Or end the model in a sigmoid."),
+    ),
+    Wording(
         Fault.INDEX_RANGE,
         r"indices\[[\d,]*\] = (?P<seen>-?\d+) is not in (?P<wanted>\[\d+, ?\d+\))",
         "index {seen} lies outside the table's range {wanted}",
@@ -222,6 +238,12 @@ WORDINGS = (
         r"(?: but found | != )(?P<seen>\w+)",
         "{seen} came where {wanted} is wanted",
         _DTYPE,
+    ),
+    Wording(
+        Fault.DTYPE,
+        r"expected target dtype to be (?P<wanted>Long or Byte), but got (?P<seen>\w+)",
+        "the targets are {seen}, where numbers of classes are wanted",
+        ("Give the classes as integers, y.long().", "Targets that are no classes: nn.MSELoss."),
     ),
     Wording(
         Fault.DTYPE,
@@ -307,6 +329,19 @@ WORDINGS = (
             "Where there is one label a sequence, let the last recurrent layer return its last output only.",
             *_LABEL_SHAPE,
         ),
+    ),
+    Wording(
+        Fault.SHAPE,
+        rf"[Tt]arget size \(torch\.Size\((?P<seen>{_SHAPE})\)\)[^(]* input size "
+        rf"\(torch\.Size\((?P<wanted>{_SHAPE})\)\)",
+        "the targets {seen} do not fit the output {wanted}",
+        ("Give both one shape: y[:, None], or model(x).squeeze(1), where there is one value a sample.",),
+    ),
+    Wording(
+        Fault.SHAPE,
+        r"0D or 1D target tensor expected, multi-target not supported",
+        "the targets have columns, where there is one class a sample",
+        ("Take the column away: y.squeeze(1).", "Targets that are probabilities of classes have to be floats."),
     ),
     Wording(
         Fault.SHAPE,

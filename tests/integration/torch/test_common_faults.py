@@ -111,3 +111,28 @@ def test_a_fault_gives_its_cause_first_and_a_healthy_twin_no_alarm(name: str, bu
     first = [incident.causes[0].id for incident in alarms(live)[:1]]
     assert all(cause in trial.causes for cause in first), told(live)
     assert bool(first) == bool(trial.causes), told(live)
+
+
+def fail(model: nn.Module, criterion: Any, x: Any, y: Any, directory: Path, **options: Any) -> None:
+    with paramedic.init("sources", id="run", mode="offline", spool_dir=directory) as run:
+        run.watch(model, torch.optim.Adam(model.parameters()), **options)
+        criterion(model(x), y)
+
+
+def test_a_loss_that_refuses_the_labels_of_three_classes_leads_to_the_same_cause(tmp_path: Path) -> None:
+    trial = TRIALS["one sigmoid unit for three classes"]
+    (x, y), *_ = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in batches(trial, 0)]
+    model, criterion = nn.Sequential(modules(trial, x.shape[-1]), nn.Sigmoid()), nn.BCELoss()
+    with pytest.raises(RuntimeError, match="target should be between 0 and 1"):
+        fail(model, criterion, x, y[:, None].float(), tmp_path, loss=criterion)
+    live = folded(tmp_path)
+    assert alarms(live)[0].causes[0].id in trial.causes, told(live)
+
+
+def test_a_loss_that_refuses_logits_says_that_the_output_layer_is_wrong(tmp_path: Path) -> None:
+    model = nn.Linear(4, 1)
+    nn.init.constant_(model.bias, 100.0)
+    with pytest.raises(RuntimeError, match="input should be between 0 and 1"):
+        fail(model, functional.binary_cross_entropy, torch.ones(8, 4), torch.ones(8, 1), tmp_path)
+    live = folded(tmp_path)
+    assert alarms(live)[0].causes[0].id == "wrong_output_layer", told(live)

@@ -51,6 +51,17 @@ WORDED = {
         "[3, 2]",
     ),
     "IndexError: Target 5 is out of bounds.": (Fault.LABEL_RANGE, "5", ""),
+    "RuntimeError: all elements of target should be between 0 and 1": (Fault.LABEL_RANGE, "", ""),
+    "RuntimeError: all elements of input should be between 0 and 1": (Fault.OUTPUT_RANGE, "", ""),
+    "RuntimeError: expected target dtype to be Long or Byte, but got Float": (Fault.DTYPE, "Float", "Long or Byte"),
+    "ValueError: Target size (torch.Size([32])) must be the same as input size (torch.Size([32, 1]))": (
+        Fault.SHAPE,
+        "[32]",
+        "[32, 1]",
+    ),
+    "ValueError: Using a target size (torch.Size([32])) that is different to the input size (torch.Size([32, 1])) is "
+    "deprecated. Please ensure they have the same size.": (Fault.SHAPE, "[32]", "[32, 1]"),
+    "RuntimeError: 0D or 1D target tensor expected, multi-target not supported": (Fault.SHAPE, "", ""),
     "IndexError: index out of range in self": (Fault.INDEX_RANGE, "", ""),
     "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB": (
         Fault.MEMORY,

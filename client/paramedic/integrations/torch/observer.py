@@ -26,12 +26,13 @@ from paramedic.describe.torch import (
     found_losses,
     is_compiled,
     named_leaves,
+    named_loss,
     operation,
     unwrapped,
 )
 from paramedic.describe.torch.forward import INPUT
 from paramedic.describe.torch.kinds import CHANNELS_FIRST
-from paramedic.integrations.torch.entrances import entrances
+from paramedic.integrations.torch.entrances import entrances, redirected
 from paramedic.v1.description_pb2 import LABEL_ENCODING_BINARY, LABEL_ENCODING_INTEGER, ArrayProfile
 
 _LOG = logging.getLogger("paramedic")
@@ -50,14 +51,16 @@ class Observer:
         entered: Whether a forward pass was seen that was no compiled code.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, loss: Any = None) -> None:
         """Waits for the first forward pass that a gradient is wanted of.
 
         Args:
             model: The torch.nn.Module that is trained; it may be wrapped.
+            loss: The loss, where that is a module: then what it is given is known even when it refuses that.
         """
         self.seen = Seen()
         self._model = model
+        self._forward: Forward | None = None
         self._number = 0
         self._done = False
         self.entered = False
@@ -71,6 +74,8 @@ class Observer:
             entrance.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True)
             for entrance in entrances(model)
         ]
+        if isinstance(loss, torch.nn.Module) and not is_compiled(loss):
+            self._entrances.append(loss.register_forward_pre_hook(self._before_loss))
         self._backward.insert()
 
     def finish(self) -> None:
@@ -92,6 +97,7 @@ class Observer:
         if self._done or (not self.entered and not self._trains(loss)):
             return
         try:
+            self.seen.forward = self._forward
             self._read_loss(loss)
         except Exception:
             _LOG.debug("the loss could not be described", exc_info=True)
@@ -100,7 +106,7 @@ class Observer:
     def _enter(self, module: Any, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():
             return
-        if self._done or not torch.is_grad_enabled():
+        if self._done or not torch.is_grad_enabled() or redirected(module):
             return
         try:
             self._begin(module, args, kwargs)
@@ -111,12 +117,12 @@ class Observer:
     def _begin(self, module: Any, args: Any, kwargs: Any) -> None:
         if self._handles and module is not self._model:
             return  # another part of a model that is called by its parts
-        if self.entered and self.seen.forward is not None and not self._handles:
+        if self.entered and self._forward is not None and not self._handles:
             return  # a second forward pass of the same step
         self._take_off(self._handles)
         self.entered = True
         self._number = next(_numbers)
-        self.seen.forward = None
+        self._forward = None
         self._pending.clear()
         self._given = _structure(args, kwargs)
         self._raw = {id(tensor) for _, tensor in arrays(self._given)}
@@ -124,7 +130,7 @@ class Observer:
             self.seen.precision = f"mixed_{str(torch.get_autocast_dtype(_device_of(self._model))).rpartition('.')[2]}"
         if is_compiled(self._model) or isinstance(self._model, torch.nn.DataParallel):
             return
-        self.seen.forward = Forward()
+        self._forward = Forward()
         for path, leaf in named_leaves(unwrapped(self._model)):
             if is_compiled(leaf):
                 continue
@@ -136,6 +142,7 @@ class Observer:
     def _leave(self, module: Any, args: Any, output: Any) -> None:
         self._take_off(self._handles)
         self._made_by.clear()
+        self.seen.forward = self._forward
 
     def _before_call(self, module: Any, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling() or self._done:
@@ -150,7 +157,7 @@ class Observer:
             self._fail()
 
     def _after_call(self, path: str, module: Any, args: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._done or self.seen.forward is None or not self._pending:
+        if torch.compiler.is_compiling() or self._done or self._forward is None or not self._pending:
             return
         try:
             sources, shape = self._pending.pop()
@@ -196,8 +203,8 @@ class Observer:
         return self._place(root)
 
     def _add(self, call: Call) -> int:
-        assert self.seen.forward is not None
-        calls = self.seen.forward.calls
+        assert self._forward is not None
+        calls = self._forward.calls
         if len(calls) >= _MAX_CALLS:
             raise OverflowError("there are too many calls")
         calls.append(call)
@@ -228,11 +235,31 @@ class Observer:
             pending += below
         return False
 
+    def _before_loss(self, module: Any, args: Any) -> None:
+        if torch.compiler.is_compiling() or self._done or self._forward is None or len(args) < 2:
+            return
+        try:
+            prediction, target = args[:2]
+            end = next(iter(self._sources(prediction)), None)
+            if end is None or end == INPUT:
+                return
+            self.seen.forward = self._forward
+            self.seen.forward.ends = [end]
+            self.seen.losses = [named_loss(module)]
+            known = self._target(
+                FoundLoss(self.seen.losses[0], None, target, ignored=getattr(module, "ignore_index", None)), end
+            )
+            self.seen.targets = [] if known is None else [known]
+        except Exception:
+            _LOG.debug("what the loss is given could not be described", exc_info=True)
+
     def _read_loss(self, loss: Any) -> None:
         if getattr(loss, "grad_fn", None) is None:
             return
         forward = self.seen.forward
         found = found_losses(loss.grad_fn, lambda node: self._place(node) is not None)
+        if not found:
+            return
         ends = []
         for each in found:
             place = None
@@ -341,7 +368,7 @@ class Observer:
     def _fail(self) -> None:
         _LOG.debug("the forward pass cannot be followed", exc_info=True)
         self._take_off(self._handles)
-        self.seen.forward = None
+        self._forward = self.seen.forward = None
 
     def _take_off(self, handles: list[Any]) -> None:
         for handle in handles:
