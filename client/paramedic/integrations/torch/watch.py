@@ -62,6 +62,7 @@ class TorchWatch(Watch):
         probes: bool = True,
         scaler: Any = None,
         known: RunDescription | None = None,
+        wrapper: Any = None,
     ) -> None:
         """Puts hooks on the parameters and the optimizers.
 
@@ -75,6 +76,7 @@ class TorchWatch(Watch):
             probes: Whether to measure activations and the gradient's path through time every 100 steps or less often.
             scaler: The GradScaler of mixed precision.
             known: What the caller knows of the training, such as its number of epochs; it adds to the description.
+            wrapper: The DistributedDataParallel around the model, where it is not that itself.
 
         Raises:
             TypeError: There is no optimizer, or it is of another kind.
@@ -85,6 +87,7 @@ class TorchWatch(Watch):
         self._loss = loss
         self._scaler = None if scaler is None or not scaler.is_enabled() else scaler
         self._known = known
+        self._wrapper = model if wrapper is None else wrapper
         self._norms: Norms | None = None
         self._rates: list[list[str]] = []
         self._said = Said()
@@ -92,7 +95,7 @@ class TorchWatch(Watch):
         self._under_way = Step(len(self._optimizers))
         self._done = self._begun = self._step
         self._described = False
-        self._observer = Observer(model)
+        self._observer = Observer(model, loss)
         self._probes = Probes(model, self._layers_known, self._observer) if probes else None
         self._probing = False
         self._probed: Probed | None = None
@@ -193,7 +196,7 @@ class TorchWatch(Watch):
     def _gradients_came(self) -> None:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             if self._pace is None and torch.distributed.get_world_size() > 1:
-                self._pace = Pace(self._model, self._prepared().device)
+                self._pace = Pace(self._wrapper, self._prepared().device)
             if self._pace is not None:
                 self._pace.waits()
             # DistributedDataParallel averages gradients in a callback of its own, which was queued behind this one.
