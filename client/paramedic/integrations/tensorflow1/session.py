@@ -30,6 +30,7 @@ class SessionWatch(GraphWatch):
         super().__init__(run, session.graph, **options)
         self._session = weakref.ref(session)
         self._own_run = session.run
+        self._replaced = vars(session).get("run")
         vars(session)["run"] = self._run_session
 
     def _run_session(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
@@ -37,7 +38,7 @@ class SessionWatch(GraphWatch):
         if beside is None:
             return self._own_run(fetches, feed_dict, options, run_metadata)
         try:
-            result, fetched = self._own_run([fetches, beside.fetches], feed_dict, options, run_metadata)
+            result, *fetched = self._own_run([fetches, *beside.fetches], feed_dict, options, run_metadata)
         except _DATA_ENDED:
             raise
         except Exception as error:
@@ -48,8 +49,12 @@ class SessionWatch(GraphWatch):
 
     def _detach(self) -> None:
         session = self._session()
-        if session is not None and vars(session).get("run") == self._run_session:
+        if session is None or vars(session).get("run") != self._run_session:
+            return
+        if self._replaced is None:
             del vars(session)["run"]
+        else:
+            vars(session)["run"] = self._replaced
 
 
 def watch(

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from paramedic.describe.tensorflow1 import Application, Gradient, Update, ancestors, network_of, tensor_table
@@ -23,8 +21,9 @@ class Tap:
         variables: Operations that hold what is updated and has a known gradient, in forward order.
         table: The same, described.
         sources: All operations that run when it does.
-        fetches: Tensors to fetch in each of its steps: `norms`, and the loss where it can be had.
-        norms: float32 [1 + variables]: the learning rate, and half the squared norm of each gradient.
+        row: To fetch in each of its steps, float32 [2 + variables]: the loss, the learning rate, and half the squared
+            norm of each gradient; one small vector, since every tensor that is fetched costs as much.
+        reported: Positions in the row of the scalars that there are, by signal.
         weights: Measures weights and updates.
         zero_shares: float32 [variables]: the share of zeros in each gradient.
     """
@@ -44,32 +43,25 @@ class Tap:
         self.sources = ancestors(application.operations)
         with building(graph):
             gradients = [_whole(updates[variable]) for variable in self.variables]
-            rate = _learning_rate(application.updates)
             squares = [half_square(gradient) for gradient in gradients]
             if application.loss_scale is not None:
                 scale = tf.square(tf.cast(application.loss_scale, tf.float32))
                 squares = [square / scale for square in squares]
-            self.rated = rate is not None
-            self.norms = tf.stack([tf.cast(rate, tf.float32) if rate is not None else tf.zeros([]), *squares])
+            scalars = {"loss": self._reportable(loss), "learning_rate": _learning_rate(application.updates)}
+            told = [tf.zeros([]) if scalar is None else tf.cast(scalar, tf.float32) for scalar in scalars.values()]
+            self.row = tf.stack([*told, *squares])
+            self.reported = {name: place for place, (name, scalar) in enumerate(scalars.items()) if scalar is not None}
             self.zero_shares = tf.stack([tf.reduce_mean(tf.cast(tf.equal(each, 0), tf.float32)) for each in gradients])
             self.weights = Weights(self.variables)
-        self.fetches = [self.norms]
-        reported = application.loss if loss is None else loss
-        if reported is not None and only_reads([reported], self.sources):
-            self.fetches.append(reported)
 
     def runs_in(self, running: set[Any]) -> bool:
         """Whether all of its variables are updated."""
         return self.application.operations <= running
 
-    def gradient_norms(self, fetched: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Returns the norm of each gradient, float32 [variables].
-
-        Args:
-            fetched: What `norms` was in a step.
-        """
-        with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
-            return np.sqrt(2 * fetched[1:])
+    def _reportable(self, loss: Any) -> Any:
+        """Returns the loss to report; None where there is none that the step computes from what it is fed."""
+        loss = self.application.loss if loss is None else loss
+        return loss if loss is not None and only_reads([loss], self.sources) else None
 
 
 def _whole(update: Update) -> Any:

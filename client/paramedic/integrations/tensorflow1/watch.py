@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from paramedic.describe.tensorflow1 import ancestors, applications
@@ -17,7 +16,7 @@ from paramedic.integrations.recorded import Probed, Recorded
 from paramedic.integrations.schedule import Schedule
 from paramedic.integrations.tensorflow1.description import described, described_data
 from paramedic.integrations.tensorflow1.probe import Probe
-from paramedic.integrations.tensorflow1.steps import Steps
+from paramedic.integrations.tensorflow1.steps import Part, Place, Steps
 from paramedic.integrations.tensorflow1.tap import Tap
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import Run
@@ -47,14 +46,14 @@ class Beside:
 
     Attributes:
         taps: Of the optimizers that make it.
-        fetches: To add to those of the run.
+        fetches: To add to those of the run: a row of each tap, and those of the probe.
         probe: That the fetches belong to, besides those of every step; None for no others.
         weighed: Whether the weights were copied before it.
         began: Clock, seconds.
     """
 
     taps: tuple[Tap, ...]
-    fetches: Any
+    fetches: list[Any]
     probe: Probe | None
     weighed: bool
     began: float
@@ -87,22 +86,22 @@ class GraphWatch(Watch):
             every: Steps that are reported at once.
             probes: Whether to measure activations and the gradient's path through time, every 100 steps or less often.
         """
-        super().__init__(run, step or 0, every)
         if graph.finalized:
             raise ValueError(
                 "the graph is finalised, and nothing can be added to it: watch it before that, or give a MonitorHook "
                 "to MonitoredTrainingSession"
             )
+        super().__init__(run, step or 0, every)
         self._graph = graph
         self._loss = loss
         self._global_step = tf1.train.get_global_step(graph) if step is None else None
         self._probing = probes
         self._probe_schedule = Schedule((1, 5, 20, 50), 100, _SHARE, _ALLOWANCE)
-        self._weight_schedule = Schedule((1, 2, 3, 4), 8, _SHARE, _ALLOWANCE)
+        self._weight_schedule = Schedule((1, 2, 3, 4), 16, 0.5 * _SHARE, 0.2 * _ALLOWANCE)
         self._weighed_step = 0
         self._probes: dict[Tap, Probe] = {}
-        # Of the optimizers that have run: the columns of the tensor table that are theirs, and when they ran last.
-        self._columns: dict[Tap, npt.NDArray[np.int64]] = {}
+        # Of the optimizers that have run: where their numbers belong, and when they ran last.
+        self._places: dict[Tap, Place] = {}
         self._ran_at: dict[Tap, int] = {}
         self._trained: dict[Any, tuple[Any, tuple[Tap, ...]]] = {}
         self._steps = Steps()
@@ -142,17 +141,14 @@ class GraphWatch(Watch):
             fetched: What its fetches were.
         """
         seconds = time.perf_counter() - beside.began
-        values, probed = fetched
         complete = False
-        for tap, (norms, *losses) in zip(beside.taps, values, strict=True):
-            measured = {"gradient_norm": tap.gradient_norms(norms)}
-            if beside.weighed:
-                measured |= self._weigh(session_run, tap)
-            complete = self._steps.add(self._columns[tap], self._scalars(tap, norms, losses), measured)
+        for tap, row in zip(beside.taps, fetched, strict=False):
+            weights = self._weigh(session_run, tap) if beside.weighed else None
+            complete = self._steps.add(Part(self._places[tap], row, weights))
         if beside.probe is None:
             self._usual = seconds
         else:
-            self._take_probe(beside.probe, probed, seconds)
+            self._take_probe(beside.probe, fetched[-1], seconds)
         if complete:
             self._close()
 
@@ -177,7 +173,7 @@ class GraphWatch(Watch):
         if step is None:
             self._run.log(self.step, **scalars)
         else:
-            step.scalars |= {name: float(value) for name, value in scalars.items()}
+            step.said |= {name: float(value) for name, value in scalars.items()}
 
     def _recorded(self) -> Recorded | None:
         return self._steps.collect()
@@ -218,24 +214,27 @@ class GraphWatch(Watch):
     def _prepare(self, session_run: SessionRun, taps: tuple[Tap, ...]) -> Beside:
         if self._global_step is not None:
             self._resume(session_run)
-        if any(tap not in self._columns for tap in taps):
+        if any(tap not in self._places for tap in taps):
             self._close()
             self._fetch(None)
-            self._arrange([*self._columns, *(tap for tap in taps if tap not in self._columns)])
-        if any(self._steps.ends_before(self._columns[tap]) for tap in taps):
+            self._arrange([*self._places, *(tap for tap in taps if tap not in self._places)])
+        if any(self._steps.ends_before(self._places[tap]) for tap in taps):
             self._close()
         number = self.step + 1
-        self._ran_at.update((tap, number) for tap in taps)
-        first = next(iter(self._columns))
-        probe, measured = None, {}
-        if first in taps and self._probing and self._probe_schedule.due(number):
-            probe = self._probes[first]
-            measured = probe.fetches
-        elif first in taps and not self._sampled:
-            probe = self._probes[first]
-            measured = probe.sample
+        for tap in taps:
+            self._ran_at[tap] = number
+        fetches: list[Any] = [tap.row for tap in taps]
+        first = next(iter(self._places))
+        probe = None
+        if first in taps:
+            if self._probing and self._probe_schedule.due(number):
+                probe = self._probes[first]
+                fetches.append(probe.fetches)
+            elif not self._sampled:
+                probe = self._probes[first]
+                fetches.append(probe.sample)
         weighed = self._copy(session_run, taps, number)
-        return Beside(taps, ([tap.fetches for tap in taps], measured), probe, weighed, time.perf_counter())
+        return Beside(taps, fetches, probe, weighed, time.perf_counter())
 
     def _resume(self, session_run: SessionRun) -> None:
         """Goes on where a checkpoint left off; a graph that counts no steps begins at 0."""
@@ -261,29 +260,21 @@ class GraphWatch(Watch):
         self._weight_schedule.ran(number, 0.0 if new else 2 * (time.perf_counter() - began))
         return True
 
-    def _weigh(self, session_run: SessionRun, tap: Tap) -> dict[str, npt.NDArray[np.float32]]:
+    def _weigh(self, session_run: SessionRun, tap: Tap) -> Any:
         try:
-            weights, updates = tap.weights.compare(session_run)
+            return tap.weights.compare(session_run)
         except tf.errors.OpError:
             _LOG.debug("the weights cannot be compared", exc_info=True)
-            return {}
-        return {"weight_norm": weights, "update_norm": updates}
-
-    def _scalars(self, tap: Tap, norms: npt.NDArray[np.float32], losses: list[Any]) -> dict[str, float]:
-        behind = "" if tap is next(iter(self._columns)) else f"/{tap.application.scope}"
-        scalars = {f"loss{behind}": float(loss) for loss in losses}
-        if tap.rated:
-            scalars[f"learning_rate{behind}"] = float(norms[0])
-        return scalars
+            return None
 
     def _take_probe(self, probe: Probe, fetched: dict[str, Any], seconds: float) -> None:
         number = self.step + 1
         if not self._sampled:
             self._sampled = True
-            self._run.describe(described_data(next(iter(self._columns)), probe, fetched))
+            self._run.describe(described_data(next(iter(self._places)), probe, fetched))
         if fetched.keys() - probe.sample.keys():
             probed = probe.probed(fetched)
-            if len(self._columns) > 1:
+            if len(self._places) > 1:
                 probed.zero_shares = None  # of one network's tensors only, and a row has those of all
             self._probed = probed
             # The first one has the session prepare it, which is paid once, whatever the schedule.
@@ -296,18 +287,25 @@ class GraphWatch(Watch):
         gone = [tap for tap, number in self._ran_at.items() if number <= self.step - _FORGOTTEN]
         if gone:
             self._fetch(None)
-            self._arrange([tap for tap in self._columns if tap not in gone])
+            self._arrange([tap for tap in self._places if tap not in gone])
 
     def _arrange(self, taps: Sequence[Tap]) -> None:
         """Gives the variables of optimizers a place in the tensor table, and describes them."""
-        places: dict[Any, int] = {}
+        columns: dict[Any, int] = {}
         for tap in taps:
             for variable in tap.variables:
-                places.setdefault(variable, len(places))
-        self._columns = {tap: np.array([places[variable] for variable in tap.variables], np.int64) for tap in taps}
+                columns.setdefault(variable, len(columns))
+        self._places = {}
+        for tap in taps:
+            behind = f"/{tap.application.scope}" if self._places else ""
+            self._places[tap] = Place(
+                {f"{name}{behind}": place for name, place in tap.reported.items()},
+                np.array([columns[variable] for variable in tap.variables], np.int64),
+                len(tap.variables) == len(columns),
+            )
         self._ran_at = {tap: self._ran_at.get(tap, self.step) for tap in taps}
-        self._steps.resize(len(places))
-        self._run.describe(described(taps, self._probes[taps[0]], list(places)))
+        self._steps.resize(len(columns))
+        self._run.describe(described(taps, self._probes[taps[0]], list(columns)))
 
 
 def _operations(graph: Any, fetch: Any) -> list[Any]:
