@@ -9,24 +9,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.python.ops.resource_variable_ops import ResourceVariable  # as in the ring: on one device
 
 from paramedic.integrations.keras.backend.tensorflow.replicas import is_first, summed
-from paramedic.integrations.keras.backend.tensorflow.ring import Ring
 from paramedic.integrations.keras.backend.tensorflow.taps import half_square, loss_scale, read
 from paramedic.integrations.tensorflow.clipping import unclipped
+from paramedic.integrations.tensorflow.journal import Journal
 from paramedic.integrations.tensorflow.unconverted import unconverted
 
-_ROWS = 1024
-_MOST_VALUES = 4_000_000
-"""Numbers in a ring; fewer rows where there are many variables."""
-
-_LEAST_ROWS = 128
-_WRAP = 2**22
-"""Updates are counted to here and from zero again: float32 holds such numbers exactly."""
-
-_HEAD = 4
-"""Columns before the norms: number of the update, its kind, learning rate, loss scale."""
+_HEAD = 3
+"""Numbers of a row before the norms: its kind, learning rate, loss scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +77,13 @@ class UpdateRecorder:
         """
         self._on_update = on_update
         self.variables: list[Any] = []
-        self._every = every
         self._on_problem = on_problem
         self._patches = [(vars(each), self._tap(name, each)) for name, each in optimizers.items()]
         self._places: dict[int, int] = {}
         self._kinds: list[_Kind] = []
-        self._rings: dict[int, Ring] = {}
+        self._journal = Journal(every)
         self._gradients: dict[int, Any] = {}
-        self._fetched = 0
         self._weights: dict[int, Any] = {}
-        self._count = ResourceVariable(tf.zeros([], tf.int64), trainable=False)
 
     def insert(self) -> None:
         """Puts the taps in. They are attributes of the optimizers: copies and what is saved know nothing of them."""
@@ -134,21 +122,16 @@ class UpdateRecorder:
 
     def mark(self) -> Any:
         """Returns how many updates there were, on the device."""
-        return tf.raw_ops.ReadVariableOp(resource=self._count.handle, dtype=tf.int64)
+        return self._journal.mark()
 
     def fetch(self) -> Updates:
         """Returns the updates since the last time; waits for them."""
-        parts = [(width, ring.fetch()) for width, ring in self._rings.items()]
-        total = int(self.mark().numpy())
+        parts, new = self._journal.fetch()
         width = len(self.variables)
-        rows = np.concatenate(
-            [np.zeros((0, _HEAD + 3 * width)), *(_widened(part, each, width) for each, part in parts)]
-        )
-        numbers = self._fetched + (rows[:, 0].astype(np.int64) - self._fetched) % _WRAP
+        numbers = np.concatenate([np.zeros(0, np.int64), *(part for part, _ in parts)])
+        rows = np.concatenate([np.zeros((0, _HEAD + 3 * width)), *(_widened(part, width) for _, part in parts)])
         order = np.argsort(numbers)
-        updates = self._read(numbers[order], rows[order], total - self._fetched - len(rows))
-        self._fetched = total
-        return updates
+        return self._read(numbers[order], rows[order], new - len(rows))
 
     def nothing(self, count: int) -> Updates:
         """Returns updates of which nothing was seen."""
@@ -181,15 +164,15 @@ class UpdateRecorder:
         self.remember(variables)
 
     def _read(self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.float64], lost: int) -> Updates:
-        kinds = [self._kinds[int(kind)] for kind in rows[:, 1]]
+        kinds = [self._kinds[int(kind)] for kind in rows[:, 0]]
         present = np.zeros((len(rows), len(self.variables)), np.bool_)
         for row, kind in enumerate(kinds):
             present[row, list(kind.places)] = True
         with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
             norms = np.sqrt(2 * rows[:, _HEAD:]).reshape(len(rows), 3, len(self.variables))
-            norms[:, 0] /= np.where([kind.scaled for kind in kinds], rows[:, 3], 1.0)[:, None]
+            norms[:, 0] /= np.where([kind.scaled for kind in kinds], rows[:, 2], 1.0)[:, None]
         return Updates(
-            numbers, [kind.optimizer for kind in kinds], rows[:, 2], norms.astype(np.float32), present, max(lost, 0)
+            numbers, [kind.optimizer for kind in kinds], rows[:, 1], norms.astype(np.float32), present, max(lost, 0)
         )
 
     def _tap(self, name: str, optimizer: Any) -> Callable[..., Any]:
@@ -251,21 +234,8 @@ class UpdateRecorder:
         ):
             update = read(variable) - weight
             norms[0][place], norms[1][place], norms[2][place] = gradient, half_square(weight), half_square(update)
-        number = self.mark()
-        head = [number % _WRAP, self._kinds.index(kind), before.rate, 1.0 if before.scale is None else before.scale]
-        row = tf.stack([tf.cast(value, tf.float32) for value in (*head, *itertools.chain(*norms))])
-        self._ring().write(row)
-        with tf.control_dependencies([row]):  # a step that fails before it has a row must not count
-            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=tf.ones([], tf.int64))
-
-    def _ring(self) -> Ring:
-        """The ring for rows of all variables that are known now."""
-        width = len(self.variables)
-        if width not in self._rings:
-            columns = _HEAD + 3 * width
-            rows = max(_LEAST_ROWS, 2 * self._every, min(_ROWS, _MOST_VALUES // columns))
-            self._rings[width] = Ring(rows, columns)
-        return self._rings[width]
+        scale = 1.0 if before.scale is None else before.scale
+        self._journal.write([self._kinds.index(kind), before.rate, scale, *itertools.chain(*norms)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +257,9 @@ class _Before:
     scale: Any
 
 
-def _widened(rows: npt.NDArray[np.float32], before: int, width: int) -> npt.NDArray[np.float64]:
+def _widened(rows: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float64]:
     """Rows with room for the variables that became known since."""
+    before = (rows.shape[1] - _HEAD) // 3
     wide = np.zeros((len(rows), _HEAD + 3 * width))
     wide[:, :_HEAD] = rows[:, :_HEAD]
     wide[:, _HEAD:].reshape(len(rows), 3, width)[:, :, :before] = rows[:, _HEAD:].reshape(len(rows), 3, before)

@@ -80,6 +80,7 @@ class TensorFlowWatch(Watch):
         optimizers = _by_name(optimizer)
         super().__init__(run, step, every)
         self._model = model
+        self._marking = True
         self._samples: Samples | None = None
         self._batch: Any = None
         self._probing = probes
@@ -151,8 +152,10 @@ class TensorFlowWatch(Watch):
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
         if not tf.executing_eagerly():
             raise ValueError("watch.log() runs once a step, in Python: call it outside of the tf.function")
-        values = {name: signals.kept(value) for name, value in {LOSS: loss, **scalars}.items() if value is not None}
-        self._logs.append(signals.Log(time.time(), self._recorder.mark(), values))
+        values = {} if loss is None else {LOSS: signals.kept(loss)}
+        for name, value in scalars.items():
+            values[name] = signals.kept(value)
+        self._logs.append(signals.Log(time.time(), self._recorder.mark() if self._marking else None, values))
         self._stepped()
 
     def _remark(self, scalars: dict[str, Any]) -> None:
@@ -171,12 +174,13 @@ class TensorFlowWatch(Watch):
         self._times.clear()
         self._fetched_at = time.time()
         updates, logs = self._recorder.fetch(), self._logs
-        marks = signals.marks(logs)
+        marks = signals.marks(logs, updates.numbers)
         if not self._recorder.began and (self._blind or len(logs) >= _PATIENCE):
             self._despair(logs)
             updates, marks = self._recorder.nothing(len(logs)), list(range(1, len(logs) + 1))
         steps, pending = aligned(updates.numbers, updates.present, marks)
         self._logs = [logs[log] for log in pending]
+        self._marking = len(logs) != len(updates.numbers) or marks != (updates.numbers + 1).tolist()
         if not steps:
             return
         if updates.lost:
