@@ -122,7 +122,7 @@ def test_a_fit_is_described_in_neutral_terms(trained: Trained) -> None:
     assert kinds == ["Conv2D", "BatchNormalization", "MaxPooling2D", "Flatten", "Dropout", "Dense"]
     assert [tensor.element_count for tensor in told.tensors] == [162, 6, 6, 6, 270, 5]
     assert [(loss.name, loss.from_logits) for loss in told.losses] == [("sparse_categorical_crossentropy", True)]
-    assert (told.data.samples, list(told.data.inputs[0].shape)) == (187, [-1, 8, 8, 3])
+    assert (told.data.samples, list(told.data.inputs[0].shape)) == (192, [-1, 8, 8, 3])
     assert (told.training.epochs, told.training.steps_per_epoch, told.training.batch_size) == (9, 12, 16)
     assert list(told.training.metrics) == ["accuracy"]
 
