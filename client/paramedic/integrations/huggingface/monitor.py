@@ -90,6 +90,7 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
         self._ended_epoch = None
         self._stop_listening()  # to a training that nobody told of its end
         self._resume = state.stateful_callbacks.get(_STATE)
+        trainer = _calling_trainer(self)
         self._begin(
             model,
             getattr(optimizer, "optimizer", optimizer),  # from within accelerate's
@@ -98,10 +99,11 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
             _description(args, state),
             step=state.global_step,
             scaler=getattr(optimizer, "scaler", None),
+            wrapper=trainer.model_wrapped,
         )
         if self._project is not None:
             state.stateful_callbacks[_STATE] = self._checkpoint()
-        self._listen(_calling_trainer(self))
+        self._listen(trainer)
 
     def _listen(self, trainer: Any) -> None:
         """Hears of every loss from the trainer's `training_step`.

@@ -110,6 +110,7 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
             _description(trainer),
             step=self._steps,
             scaler=_scaler(trainer),
+            wrapper=trainer.strategy.model,
         )
 
     @guarded
