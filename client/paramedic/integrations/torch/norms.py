@@ -1,6 +1,6 @@
 """Norms of gradients, weights and updates, measured on the device."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,6 @@ import torch
 from paramedic.integrations.recorded import Given
 
 _HALVES = (torch.float16, torch.bfloat16)
-_APART = 64
-"""Norms up to which they wait as they come: to join a few takes longer, at a step, than all they are joined for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def placed(optimizers: Sequence[Any]) -> dict[Place, list[Any]]:
 
 
 class Norms:
-    """The norms of all parameters that some optimizers train, step by step; they stay on their devices.
+    """The norms of all parameters that some optimizers train, step by step; on an accelerator they stay there.
 
     What an optimizer did not update keeps its norms, whatever other backward passes leave in its gradients.
 
@@ -157,8 +155,8 @@ class _Group:
     Attributes:
         place: What they have in common.
         parameters: They.
-        latest: Norms of their gradients as these were measured last: tensors without dimensions or, of many parameters,
-            one tensor of them all.
+        latest: Norms of their gradients as these were measured last, [parameters]: a list of numbers where they lie on
+            the host, which are there at once; else a tensor.
         gradient: Those that the last update was made of.
         weight: Norms of the weights before the last update that was sampled.
         update: Norms of what it added.
@@ -175,13 +173,14 @@ class _Group:
         self._dtype = torch.float32 if place.dtype in _HALVES else None
         self._zero = torch.zeros(1, dtype=place.dtype, device=place.device)
         self._curious = place.dtype.is_complex
+        self._on_host = place.device.type == "cpu"
         self._before: list[Any] = []
         self.latest = self.gradient = self.update = self._measure([self._zero] * len(self.parameters))
         with torch.no_grad():
             self.weight = self._measure(self.parameters)
-        self.gradients: list[Sequence[Any]] = []
-        self.weights: list[Sequence[Any]] = []
-        self.updates: list[Sequence[Any]] = []
+        self.gradients: list[Any] = []
+        self.weights: list[Any] = []
+        self.updates: list[Any] = []
 
     def measure_gradients(self, scale: Any) -> None:
         """Measures the gradients; a parameter without one has none, which is to say zero."""
@@ -195,7 +194,7 @@ class _Group:
             self._curious = True
             self.latest = self._measure(gradients)
         if scale is not None:
-            self.latest = torch._foreach_div(self.latest, scale.to(self.place.device))
+            self.latest = self._divided(scale)
 
     def remember(self) -> None:
         """Keeps the weights."""
@@ -210,22 +209,29 @@ class _Group:
             torch._foreach_sub_(before, self.parameters)
             self.update = self._measure(before)
 
-    def take(self) -> Iterable[Any]:
+    def take(self) -> Sequence[Any]:
         """Returns the rows of gradients, weights and updates since the last time, [rows, parameters] each."""
         taken = [self._join(rows) for rows in (self.gradients, self.weights, self.updates)]
         self.gradients, self.weights, self.updates = [], [], []
         return taken
 
-    def _join(self, rows: Sequence[Sequence[Any]]) -> Any:
-        norms = [norm for row in rows for norm in row]
-        joined = torch.stack(norms) if norms else self._zero.new_zeros(0)
+    def _join(self, rows: list[Any]) -> Any:
+        on_host = self._on_host or not rows
+        joined = torch.tensor(rows, dtype=torch.float64, device="cpu") if on_host else torch.stack(rows)
         return joined.reshape(len(rows), len(self.parameters))
 
-    def _measure(self, tensors: list[Any]) -> Sequence[Any]:
+    def _divided(self, scale: Any) -> Any:
+        if self._on_host:
+            divisor = scale.item()
+            return [norm / divisor for norm in self.latest]
+        return self.latest / scale.to(self.place.device)
+
+    def _measure(self, tensors: list[Any]) -> Any:
         if self._curious:
             tensors = [_values(tensor) for tensor in tensors]
-        norms: Sequence[Any] = torch._foreach_norm(tensors, 2, self._dtype)
-        return norms if len(norms) <= _APART else [torch.stack(norms)]
+        norms = torch._foreach_norm(tensors, 2, self._dtype)
+        # To join a few takes longer, on the host, than to measure them.
+        return [norm.item() for norm in norms] if self._on_host else torch.stack(norms)
 
 
 def _values(tensor: Any) -> Any:

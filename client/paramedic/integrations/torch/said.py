@@ -29,9 +29,13 @@ class Said:
         """
         columns = self._numbers
         if isinstance(value, torch.Tensor):
-            columns = self._tensors
-            value = value.detach()
-            value = value.clone() if not value.ndim else value.float().mean()
+            if value.ndim:
+                value = value.detach().float().mean()
+            if value.device.type == "cpu":
+                value = value.item()  # there at once, and in half the time of a copy
+            else:
+                columns = self._tensors
+                value = value.detach().clone()
         elif type(value) is not float:
             if value is None:
                 return
@@ -93,7 +97,7 @@ class _Column:
         """Those before a row, as one tensor."""
         values = self.values[: self.before(row)]
         if not values:
-            return torch.zeros(0)
+            return torch.zeros(0, device="cpu")
         try:
             return torch.stack(values)
         except RuntimeError:  # of different devices, or types

@@ -58,7 +58,7 @@ class TorchWatch(Watch):
         *,
         loss: Any = None,
         step: int = 0,
-        every: int = EVERY,
+        every: int = 4 * EVERY,
         probes: bool = True,
         scaler: Any = None,
         known: RunDescription | None = None,
