@@ -1,6 +1,8 @@
 """What the first step tells of a model: its graph, its loss, its data; and that nothing of the looking is left."""
 
+import copy
 import gc
+import pickle
 import weakref
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,16 @@ def test_a_first_step_that_fails_is_looked_at_again() -> None:
     assert observer.seen.forward is not None
     assert len(observer.seen.forward.calls) == 1
     observer.remove()
+
+
+def test_a_copy_and_a_pickle_of_a_watched_model_are_models_like_any_other() -> None:
+    model = nn.Sequential(nn.Linear(4, 3))
+    observer = Observer(model)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        entropy(other(torch.randn(12, 4))).backward()
+        assert not observer.entered
+    entropy(model(torch.randn(12, 4))).backward()
+    assert observer.entered
 
 
 def test_another_models_loss_is_not_this_ones() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
-from paramedic.describe.data import array_profile, arrays
+from paramedic.describe.data import MAX_VALUES, array_profile, arrays
 from paramedic.describe.torch import (
     RECURRENT,
     STATE,
@@ -33,6 +33,7 @@ from paramedic.describe.torch import (
 from paramedic.describe.torch.forward import INPUT
 from paramedic.describe.torch.kinds import CHANNELS_FIRST
 from paramedic.integrations.torch.entrances import entrances, redirected
+from paramedic.integrations.torch.hook import Hook
 from paramedic.v1.description_pb2 import LABEL_ENCODING_BINARY, LABEL_ENCODING_INTEGER, ArrayProfile
 
 _LOG = logging.getLogger("paramedic")
@@ -71,11 +72,11 @@ class Observer:
         self._handles: list[Any] = []
         self._backward = _BeforeBackward(self.see_loss)
         self._entrances = [
-            entrance.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True)
+            entrance.register_forward_pre_hook(Hook(self._enter), prepend=True, with_kwargs=True)
             for entrance in entrances(model)
         ]
         if isinstance(loss, torch.nn.Module) and not is_compiled(loss):
-            self._entrances.append(loss.register_forward_pre_hook(self._before_loss))
+            self._entrances.append(loss.register_forward_pre_hook(Hook(self._before_loss)))
         self._backward.insert()
 
     def finish(self) -> None:
@@ -134,10 +135,10 @@ class Observer:
         for path, leaf in named_leaves(unwrapped(self._model)):
             if is_compiled(leaf):
                 continue
-            self._handles.append(leaf.register_forward_pre_hook(self._before_call, with_kwargs=True))
-            self._handles.append(leaf.register_forward_hook(functools.partial(self._after_call, path)))
+            self._handles.append(leaf.register_forward_pre_hook(Hook(self._before_call), with_kwargs=True))
+            self._handles.append(leaf.register_forward_hook(Hook(functools.partial(self._after_call, path))))
         if module is self._model:
-            self._handles.append(module.register_forward_hook(self._leave))
+            self._handles.append(module.register_forward_hook(Hook(self._leave)))
 
     def _leave(self, module: Any, args: Any, output: Any) -> None:
         self._take_off(self._handles)
@@ -246,6 +247,8 @@ class Observer:
             self.seen.forward = self._forward
             self.seen.forward.ends = [end]
             self.seen.losses = [named_loss(module)]
+            if isinstance(module, torch.nn.CrossEntropyLoss) and target.shape == prediction.shape:
+                self.seen.losses[0].name = "categorical_crossentropy"
             known = self._target(
                 FoundLoss(self.seen.losses[0], None, target, ignored=getattr(module, "ignore_index", None)), end
             )
@@ -284,26 +287,25 @@ class Observer:
     def _target(self, loss: FoundLoss, end: int | None) -> ArrayProfile | None:
         if loss.target is None or not loss.target.dim():
             return None
-        target = _plain(loss.target)
+        target, output = loss.target.detach(), self._module_shape(end)
         if loss.ignored is not None and target.dim() == 3 and target.shape[1] == 1:
             target = target.squeeze(1)  # which is how the loss of sequences is computed
-        shape = list(target.shape)
-        output = self._module_shape(end)
         if len(output) == 3 and target.dim() == 1 and target.numel() == output[0] * output[1]:
-            shape = list(output[:2])  # one label a time step, which cross-entropy takes in a row
-        if loss.ignored is not None and bool((target == loss.ignored).any()):
-            target = target[target != loss.ignored]
-        if not target.numel():
-            return None
-        if loss.config.name == "sparse_categorical_crossentropy":
-            profile = array_profile(target.reshape(-1), labels=True)
-            if profile.encoding != LABEL_ENCODING_BINARY:  # one batch shows too few of many classes to tell by them
-                profile.encoding = LABEL_ENCODING_INTEGER
-            profile.shape[:] = [-1, *shape[1:]]
-            return profile
+            target = target.reshape(output[:2])  # one label a time step, which cross-entropy takes in a row
         if len(output) >= 3 and output == tuple(target.shape) and self._has_channels_first(end):
             target = target.movedim(1, -1)
-        return array_profile(target, labels=True)
+        if loss.config.name != "sparse_categorical_crossentropy":
+            return array_profile(_plain(target), labels=True)
+        labels = _plain(target).reshape(-1)
+        if loss.ignored is not None:
+            labels = labels[labels != loss.ignored]
+        if not len(labels):
+            return None
+        profile = array_profile(labels, labels=True)
+        if profile.encoding != LABEL_ENCODING_BINARY:  # one batch shows too few of many classes to tell by them
+            profile.encoding = LABEL_ENCODING_INTEGER
+        profile.shape[:] = [-1, *target.shape[1:]]
+        return profile
 
     def _module_shape(self, place: int | None) -> tuple[int, ...]:
         """Shape of what the layer at or before a place puts out."""
@@ -343,9 +345,9 @@ class Observer:
     def _read_inputs(self, given: Any) -> None:
         profiles: list[ArrayProfile] = []
         for name, tensor in arrays(given):
-            values = self._batch_first(_plain(tensor))
+            values = self._batch_first(tensor)
             if values.dim():
-                profiles.append(array_profile(values, name))
+                profiles.append(array_profile(_plain(values), name))
                 if self.seen.batch_size is None:
                     self.seen.batch_size = len(values)
         self.seen.inputs = profiles
@@ -432,8 +434,10 @@ def _holds_tensor(value: Any) -> bool:
 
 
 def _plain(tensor: Any) -> Any:
-    """A tensor as numpy can have it, on the host."""
+    """A tensor as numpy can have it, on the host; evenly spread samples of one that is large."""
     tensor = tensor.detach()
+    if tensor.numel() > MAX_VALUES:
+        tensor = tensor[:: -(-tensor.numel() // MAX_VALUES)]
     return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).cpu()
 
 

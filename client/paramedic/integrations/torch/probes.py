@@ -18,6 +18,7 @@ from paramedic.integrations.time_steps import reported
 from paramedic.integrations.torch import through_time
 from paramedic.integrations.torch.activations import SIGNALS, is_probed, sample_axis, sampled, spread, statistics
 from paramedic.integrations.torch.entrances import entrances
+from paramedic.integrations.torch.hook import Hook
 from paramedic.integrations.torch.observer import Observer
 from paramedic.integrations.torch.through_time import CellPath, Path, can_follow, capture, paths
 
@@ -126,7 +127,7 @@ class Probes:
 
     def _watch_entrances(self) -> None:
         if not self._entrances:
-            hooks = [place.register_forward_pre_hook(self._enter, prepend=True) for place in self._places]
+            hooks = [place.register_forward_pre_hook(Hook(self._enter), prepend=True) for place in self._places]
             self._entrances = hooks
 
     def _leave_entrances(self) -> None:
@@ -173,9 +174,9 @@ class Probes:
             ) -> None:
                 self._called(path, follow, module, args, kwargs, output)
 
-            self._handles.append(leaf.register_forward_hook(hook, with_kwargs=True))
+            self._handles.append(leaf.register_forward_hook(Hook(hook), with_kwargs=True))
         if entrance is self._model:
-            self._handles.append(entrance.register_forward_hook(lambda *_: self._take_off()))
+            self._handles.append(entrance.register_forward_hook(Hook(lambda *_: self._take_off())))
 
     def _take_off(self) -> None:
         for handle in self._handles:
