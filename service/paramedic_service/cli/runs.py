@@ -12,6 +12,7 @@ from paramedic_service.cli import connection, identity, output
 from paramedic_service.cli.documents import document, short_name
 from paramedic_service.cli.findings_table import print_findings
 from paramedic_service.cli.incidents_table import print_incident
+from paramedic_service.cli.incidents_table import together as incidents_together
 from paramedic_service.cli.root import app
 from paramedic_service.cli.trainings import Training, of_attempt, together
 
@@ -114,9 +115,9 @@ def _show(service: connection.Service, named: str, attempt: int | None, rank: in
     if len(processes) > 1:
         output.console().print()
         _print_processes(processes)
-    for incident in incidents:
+    for incident, concerned in incidents_together(incidents):
         output.console().print()
-        print_incident(incident)
+        print_incident(incident, concerned)
     output.console().print()
     print_findings(found)
     abstaining = [status for status in answer.rules if status.abstains]

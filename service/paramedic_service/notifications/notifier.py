@@ -17,7 +17,7 @@ from paramedic_service.notifications.allowance import Allowance
 from paramedic_service.notifications.notice import News, Notice, due
 from paramedic_service.notifications.webhook import DeliveryError, Webhook
 from paramedic_service.rules.finding import Severity
-from paramedic_service.rules.ranks import RULES as RANK_RULES
+from paramedic_service.rules.ranks import RANK_WISE
 from paramedic_service.store.interface import Store, StoreError
 from paramedic_service.store.records import NoticeRecord, RunKey
 
@@ -35,9 +35,6 @@ PATIENCE = 5.0
 
 GIVE_UP_AFTER = 3600.0
 """Seconds after which a message that nobody takes is given up."""
-
-RANK_WISE = frozenset(rule.id for rule in RANK_RULES)
-"""Rules whose findings are about one rank."""
 
 _log = structlog.get_logger(__name__)
 

@@ -77,6 +77,9 @@ LOST_RANK = RuleDeclaration(
 
 RULES = (STRAGGLING_RANK, DIVERGING_REPLICAS, LOST_RANK)
 
+RANK_WISE = frozenset(rule.id for rule in RULES)
+"""Rules whose findings are about one rank; those of others are about the training, in every rank that has them."""
+
 
 @dataclass(slots=True)
 class RankState:

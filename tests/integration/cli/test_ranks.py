@@ -21,6 +21,8 @@ def ask(service):
     service.report(process(1, 0), [described(), losses(2, 3, [0.9] * 13), finished(3)], name="a large one")
     service.report(process(1, 1), ruined(), name="a large one")
     service.report(HEALTHY, healthy())
+    for rank in (0, 1, 2):
+        service.report(RunIdentity(project="ruined", id="all", rank=rank), ruined())
     return lambda *arguments: paramedic(*arguments, PARAMEDIC_URL=service.grpc)
 
 
@@ -29,7 +31,7 @@ def cells(line):
 
 
 def test_a_run_is_one_line_that_tells_how_the_ranks_of_its_latest_attempt_stand(ask):
-    _, single, many = ask("runs").stdout.splitlines()
+    _, single, many = ask("runs", "--project", "digits").stdout.splitlines()
     assert cells(single)[0] == "digits/healthy"
     label, name, state, step, _, findings = cells(many)
     assert (label, name) == ("digits/many attempt 1, 2 ranks", "a large one")
@@ -37,7 +39,7 @@ def test_a_run_is_one_line_that_tells_how_the_ranks_of_its_latest_attempt_stand(
 
 
 def test_every_process_can_be_listed(ask):
-    labels = [cells(line)[0] for line in ask("runs", "--processes").stdout.splitlines()[1:]]
+    labels = [cells(line)[0] for line in ask("runs", "--processes", "--project", "digits").stdout.splitlines()[1:]]
     assert labels == [
         "digits/healthy",
         "digits/many attempt 1 rank 1",
@@ -45,7 +47,7 @@ def test_every_process_can_be_listed(ask):
         "digits/many rank 1",
         "digits/many",
     ]
-    assert len(json.loads(ask("runs", "--json").stdout)["runs"]) == 5
+    assert len(json.loads(ask("runs", "--json").stdout)["runs"]) == 8
 
 
 @pytest.mark.parametrize(("state", "labels"), [("finished", 2), ("failed", 0)])
@@ -68,6 +70,14 @@ def test_a_run_is_shown_by_its_latest_attempt_with_the_findings_of_all_its_ranks
     assert "incident on rank 1 since step 13" in shown
     assert "digits/many attempt 1 rank 1" in shown
     assert "nonfinite_loss" in shown
+
+
+def test_what_all_ranks_have_in_common_is_told_once(ask):
+    _, finding = ask("findings", "--project", "ruined").stdout.splitlines()
+    assert cells(finding)[0] == "ruined/all, ranks 0 to 2"
+    shown = ask("runs", "ruined/all").stdout
+    assert shown.count("incident on ranks 0 to 2 since") == shown.count("incident on") == 1
+    assert len(json.loads(ask("findings", "--project", "ruined", "--json").stdout)["findings"]) == 3
 
 
 def test_one_rank_or_attempt_can_be_asked_for(ask):
