@@ -90,27 +90,31 @@ def measure() -> dict[str, float]:
         hand-written `[p.grad.norm().item() for p in parameters]` and `loss.item()` at each step.
         `torch_wandb_overhead` and so on: of `wandb.watch` as it is by default, a histogram of each gradient every 1000
         steps, with `wandb.log` of the loss. `torch_wandb_each_step_overhead` and so on: of `wandb.watch` with
-        `log_freq=1`, so that it sees each step as the others do. `torch_bare_step_us` and `torch_large_bare_step_us`: a
-        bare loop's time a step.
+        `log_freq=1`, so that it sees each step as the others do. `torch_bare_step_us` and so on: the time
+        a step of the bare loop beside.
     """
     torch.set_num_threads(1)
+    measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as directory:
-        measured = _compare(SMALL, "torch", {"": _watched(directory, False)}, ROUNDS)
-        measured |= _compare(SMALL, "torch", {"_all_signals": _watched(directory, True)}, ROUNDS)
-        measured |= _compare(LARGE, "torch_large", {"": _watched(directory, False)}, ROUNDS)
-        measured |= _compare(SMALL, "torch", {"_items": _measured_by_hand}, OTHER_ROUNDS)
-        for name, frequency in (("_wandb", 1000), ("_wandb_each_step", 1)):
+        for name, size, probes in (
+            ("torch", SMALL, False),
+            ("torch_all_signals", SMALL, True),
+            ("torch_large", LARGE, False),
+        ):
+            with paramedic.init("benchmark", url=NOBODY, spool_dir=directory) as run:
+                measured |= _compare(size, name, _watched(run, probes), ROUNDS)
+        measured |= _compare(SMALL, "torch_items", _measured_by_hand, OTHER_ROUNDS)
+        for name, frequency in (("torch_wandb", 1000), ("torch_wandb_each_step", 1)):
             with wandb.init(project="benchmark", dir=directory):
-                measured |= _compare(SMALL, "torch", {name: _watched_by_wandb(frequency)}, OTHER_ROUNDS)
+                measured |= _compare(SMALL, name, _watched_by_wandb(frequency), OTHER_ROUNDS)
     return measured
 
 
 Preparation = Callable[[Loop], None]
 
 
-def _watched(directory: str, probes: bool) -> Preparation:
+def _watched(run: paramedic.Run, probes: bool) -> Preparation:
     def prepare(loop: Loop) -> None:
-        run = paramedic.init("benchmark", id="torch", url=NOBODY, spool_dir=directory)  # ends the one before
         watch = run.watch(loop.model, loop.optimizer, probes=probes)
         loop.updated = lambda loss: watch.log(loss=loss)
 
@@ -131,27 +135,18 @@ def _watched_by_wandb(frequency: int) -> Preparation:
     return prepare
 
 
-def _compare(size: dict[str, int], prefix: str, preparations: dict[str, Preparation], rounds: int) -> dict[str, float]:
-    """Overheads of loops, each prepared in its way."""
-    loops = [Loop(**size) for _ in range(1 + len(preparations))]
-    for loop, prepare in zip(loops[1:], preparations.values(), strict=True):
-        prepare(loop)
-    for loop in loops:
+def _compare(size: dict[str, int], name: str, prepare: Preparation, rounds: int) -> dict[str, float]:
+    """Runs a bare loop and one that is watched in turns."""
+    sides = [Loop(**size), Loop(**size)]
+    prepare(sides[1])
+    for loop in sides:
         loop.run()
-    times = np.empty((rounds, len(loops), 2))
+    times = np.empty((rounds, 2, 2))
     for place in range(rounds):
         # Whoever comes later finds warmer caches and a busier machine: each does in turn.
-        for side in range(len(loops))[:: -1 if place % 2 else 1]:
-            times[place, side] = loops[side].run()
-    measured = {f"{prefix}_bare_step_us": float(np.median(times[:, 0, 0]) / size["batches"] * 1e6)}
-    for side, name in enumerate(preparations, 1):
-        measured |= _overhead(f"{prefix}{name}", times[:, side] / times[:, 0])
-    return measured
-
-
-def _overhead(name: str, ratios: np.ndarray) -> dict[str, float]:
-    overhead = np.sort(ratios - 1, axis=0)
-    rounds = len(overhead)
+        for side in (0, 1) if place % 2 else (1, 0):
+            times[place, side] = sides[side].run()
+    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
     # Ranks below the lower bound: as many heads as n tosses of a coin fall short of with a probability of 2.5%.
     outside = int((rounds - 1.96 * rounds**0.5) / 2)
     return {
@@ -159,6 +154,7 @@ def _overhead(name: str, ratios: np.ndarray) -> dict[str, float]:
         f"{name}_overhead_low": float(overhead[outside, 0]),
         f"{name}_overhead_high": float(overhead[-1 - outside, 0]),
         f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
+        f"{name}_bare_step_us": float(np.median(times[:, 0, 0]) / size["batches"] * 1e6),
     }
 
 
