@@ -127,6 +127,15 @@ def test_a_scan_hands_over_the_steps_that_it_ran(recording) -> None:
     assert times == sorted(times)
 
 
+def test_a_scan_may_hand_over_its_losses_alone(recording) -> None:
+    watching = watch(recording.run, loss_fn, begin(), *data(1)[0], probes=False)
+    watching.log(jnp.arange(5.0), note=jnp.arange(3.0))  # what is not one number a step is left out
+    told = recording.told()
+    assert told.scalar("loss") == {step + 1: float(step) for step in range(5)}
+    assert told.scalar("note") == {}
+    assert not watching.off
+
+
 def test_what_was_added_to_half_precision_weights_is_what_is_left_of_the_update(recording) -> None:
     def step(params: Any, x: Any, y: Any) -> Any:
         loss, gradients = jax.value_and_grad(loss_fn)(params, x, y)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from paramedic.integrations.guarded import guarded
@@ -96,6 +97,8 @@ class JaxWatch(Watch):
         self._schedule = jax.jit(jax.vmap(self._learning_rate)) if callable(self._learning_rate) else None
         self._updates = step
         self._order = described.order
+        tensors = len(described.order)
+        self._widths = {1, 2, 1 + 3 * tensors, 2 + 3 * tensors}
         self._held: list[tuple[int, Any, dict[str, Any]]] = []
         self._params: Any = None
         self._logged_at = time.time()
@@ -113,9 +116,9 @@ class JaxWatch(Watch):
 
         Args:
             loss: What `measure` returned, [width]; of many steps at once, as `jax.lax.scan` returns them,
-                [steps, width]; of `jax.pmap`, the outcome of its first device counts. The loss alone, [] or a number,
-                where nothing was measured. None: what is said belongs to the steps so far and is no step of its own,
-                such as a validation's outcome.
+                [steps, width]; of `jax.pmap`, the outcome of its first device counts. The loss alone, a number, [] or
+                [steps], where nothing was measured. None: what is said belongs to the steps so far and is no step of
+                its own, such as a validation's outcome.
             params: The parameters after the step. A probe that is due runs on them before this returns, so that the
                 next step may be given their memory. Without them there are no probes.
             **scalars: Further numbers by name, [] or [steps]: accuracy, val_loss.
@@ -133,17 +136,18 @@ class JaxWatch(Watch):
 
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
         count = 1
-        if getattr(loss, "ndim", 0) > 1:
+        shape: tuple[int, ...] = getattr(loss, "shape", ())
+        if len(shape) > 1:
             loss = _of_one_device(loss)
-        if getattr(loss, "ndim", 0) > 1:
-            count = len(loss)
-            now = time.time()
+            shape = loss.shape
+        if len(shape) > 1 or (shape and shape[0] not in self._widths):
+            count = shape[0]
             # The steps of a scan end unseen; what is left is to spread them over the time that it took.
-            self._times += np.linspace(self._logged_at, now, count + 1)[1:-1].tolist()
+            self._times += np.linspace(self._logged_at, time.time(), count + 1)[1:-1].tolist()
         self._held.append((count, loss, scalars))
-        self._logged_at = time.time()
         if count:
             self._stepped()
+        self._logged_at = time.time()
 
     def _due(self, step: int) -> bool:
         return self._probes is not None and self._params is not None and self._probes.due(step)
@@ -162,23 +166,38 @@ class JaxWatch(Watch):
         held, self._held = self._held, []
         if not held:
             return None
-        losses = jax.device_get([_of_one_device(loss) for _, loss, _ in held])
         counts = [count for count, _, _ in held]
-        places = np.concatenate([[0], np.cumsum(counts)])
-        total = int(places[-1])
+        total = sum(counts)
         scalars: Given = {}
         blocks: Given = {}
-        self._add_measured(scalars, blocks, [np.atleast_2d(np.asarray(each, np.float32)) for each in losses], places)
+        rows = self._rows([loss for _, loss, _ in held])
+        self._add_measured(scalars, blocks, rows, _places([len(each) for each in rows]))
         self._add_rate(scalars, total)
         for name in dict.fromkeys(name for _, _, given in held for name in given):
             told = [place for place, (_, _, given) in enumerate(held) if name in given]
             values = jax.device_get([_of_one_device(held[place][2][name]) for place in told])
-            columns = [
-                np.broadcast_to(np.asarray(value, np.float64).reshape(-1), (counts[place],))
-                for value, place in zip(values, told, strict=True)
-            ]
-            scalars[name] = (np.concatenate(columns), _rows(places, told))
+            try:
+                columns = [
+                    np.broadcast_to(np.asarray(value, np.float64).reshape(-1), (counts[place],))
+                    for value, place in zip(values, told, strict=True)
+                ]
+            except (TypeError, ValueError):
+                _LOG.debug("%s is not one number a step", name, exc_info=True)
+                continue
+            scalars[name] = (np.concatenate(columns), _rows_of(_places(counts), told))
         return Recorded(total, scalars, blocks)
+
+    def _rows(self, losses: list[Any]) -> list[Any]:
+        """Fetches what the steps left, float32 [steps, width] each."""
+        shapes = {getattr(loss, "shape", ()) for loss in losses}
+        alike = len(losses) == self._every and len(shapes) == 1 and shapes <= {(width,) for width in self._widths}
+        if alike and isinstance(losses[0], jax.Array) and len(losses[0].sharding.device_set) == 1:
+            return [np.asarray(_stacked(losses), np.float32)]  # as a rule; one transfer, however many steps
+        fetched = [np.asarray(each, np.float32) for each in jax.device_get([_of_one_device(loss) for loss in losses])]
+        return [
+            each.reshape(-1, 1) if each.ndim == 1 and each.shape[0] not in self._widths else np.atleast_2d(each)
+            for each in fetched
+        ]
 
     def _add_measured(self, scalars: Given, blocks: Given, rows: Sequence[Any], places: Any) -> None:
         """Divides what `measure` returned into its signals."""
@@ -187,13 +206,13 @@ class JaxWatch(Watch):
         whole = [place for place, each in enumerate(rows) if each.shape[1] >= 1 + 3 * tensors and tensors]
         if whole:
             norms = np.concatenate([rows[place][:, -3 * tensors :] for place in whole])
-            at = _rows(places, whole)
+            at = _rows_of(places, whole)
             for part, name in enumerate(("gradient_norm", "weight_norm", "update_norm")):
                 blocks[name] = (norms[:, part * tensors : (part + 1) * tensors][:, self._order], at)
         rated = [place for place, each in enumerate(rows) if each.shape[1] - 1 - 3 * tensors * (place in whole) == 1]
         if rated:
             rates = np.concatenate([rows[place][:, 1] for place in rated])
-            scalars["learning_rate"] = (rates.astype(np.float64), _rows(places, rated))
+            scalars["learning_rate"] = (rates.astype(np.float64), _rows_of(places, rated))
 
     def _add_rate(self, scalars: Given, count: int) -> None:
         """Adds the learning rate that the watch was told, where the steps do not have one of their own."""
@@ -217,7 +236,16 @@ class JaxWatch(Watch):
         self._probes = None
 
 
-def _rows(places: Any, chosen: Sequence[int]) -> Any:
+_stacked = jax.jit(lambda rows: jnp.stack(rows))
+
+
+def _places(counts: Sequence[int]) -> Any:
+    """Where each of several runs of rows begins, and the last ends."""
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def _rows_of(places: Any, chosen: Sequence[int]) -> Any:
+    """The rows of some runs; None: every row."""
     if len(chosen) == len(places) - 1:
         return None
     return np.concatenate([np.arange(places[place], places[place + 1]) for place in chosen])
