@@ -201,7 +201,14 @@ def test_a_cell_that_the_loop_calls_has_the_path_of_the_module_that_does_the_sam
 
 def test_probes_run_at_first_often_and_then_every_hundred_steps_and_take_their_hooks_off(tmp_path: Path) -> None:
     model, x = Functional(), torch.randn(4, 5)
-    told = trained(model, lambda: model(x).square().mean(), tmp_path, steps=102)
+    hooked: list[int] = []
+
+    def loss() -> Any:
+        hooked.append(sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()))
+        return model(x).square().mean()
+
+    told = trained(model, loss, tmp_path, steps=102)
+    assert [step for step, hooks in enumerate(hooked, 1) if hooks] == [1, 5, 20, 50, 100]
     assert list(told.scalar("probe_seconds")) == [1, 5, 20, 50, 100]
     assert list(layer_signal(told, "dead_share")) == [1, 5, 20, 50, 100]
     assert not [module for module in model.modules() if module._forward_hooks or module._forward_pre_hooks]
