@@ -96,7 +96,9 @@ class RankGroup:
     def replaced(self, attempt: int, now: float) -> Iterator[Note]:
         """Takes in that a later attempt began: whoever of this one is gone is not expected back."""
         for run in self.members.values():
-            if run.expected and run.session is None and not run.noted:
+            # A launcher restarts at once; who was lost is found first.
+            gone = run.broke_off_at is None or now - run.broke_off_at >= LOST_SECONDS
+            if run.expected and run.session is None and gone and not run.noted:
                 told = AttemptReplaced(attempt=attempt)
                 yield run, RunEvent(time=now, step=run.live.last_step, attempt_replaced=told)
 

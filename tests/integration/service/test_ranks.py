@@ -329,11 +329,27 @@ async def test_a_later_attempt_ends_the_one_before_so_that_nobody_waits_for_it(r
     assert ranks.found(1, "lost_rank")
     await ranks.vanish(0)
     await ranks.join(0, 1, attempt=1)
-    await ranks.time(1)
+    await ranks.time(LOST_SECONDS)
     assert [ranks.live(rank).state for rank in (0, 1)] == [RunState.FAILED, RunState.FAILED]
     assert ranks.found(1, "lost_rank") is False
     await ranks.time(120)
     assert ranks.found(0, "stalled_run") is None
+
+
+async def test_a_rank_that_was_lost_is_found_even_where_the_next_attempt_begins_at_once(ranks):
+    await ranks.join(0, 1)
+    await ranks.steps(0, 10)
+    await ranks.vanish(1)
+    await ranks.say(0, error, GLOO)
+    await ranks.say(0, finish, "RUN_STATE_FAILED")
+    await ranks.join(0, 1, attempt=1)
+    await ranks.time(1)
+    assert ranks.found(1, "lost_rank") is None
+    await ranks.time(LOST_SECONDS)
+    assert ranks.found(1, "lost_rank")
+    await ranks.time(1)
+    assert ranks.found(1, "lost_rank") is False
+    assert ranks.live(1).state is RunState.FAILED
 
 
 async def test_what_was_found_among_ranks_stands_in_their_logs_so_that_a_replay_finds_it_too(ranks):
