@@ -60,19 +60,20 @@ def _norms(gradients: Any, params: Any, updated: Any) -> list[Any]:
     # What the update added is read from its outcome: were the update itself read, it would have to be stored, and
     # the compiler could no longer round it and the sum at once, as it does without us.
     gradient, before, after = jax.lax.optimization_barrier((gradient, before, after))
-    added = [_wide(new) - _wide(old) for new, old in zip(after, before, strict=True)]
-    squares = [*(jnp.zeros(()) if leaf is None else _square(_wide(leaf)) for leaf in gradient)]
-    squares += [_square(_wide(leaf)) for leaf in before]
-    squares += [_square(leaf) for leaf in added]
+    added = [wide(new) - wide(old) for new, old in zip(after, before, strict=True)]
+    squares = [*(jnp.zeros(()) if leaf is None else squared_norm(wide(leaf)) for leaf in gradient)]
+    squares += [squared_norm(wide(leaf)) for leaf in before]
+    squares += [squared_norm(leaf) for leaf in added]
     return [jnp.sqrt(jnp.stack(squares))]
 
 
-def _wide(leaf: Any) -> Any:
+def wide(leaf: Any) -> Any:
+    """Returns an array with digits enough for a norm."""
     leaf = jnp.asarray(leaf)
     return leaf.astype(jnp.complex64 if jnp.iscomplexobj(leaf) else jnp.float32)
 
 
-def _square(leaf: Any) -> Any:
+def squared_norm(leaf: Any) -> Any:
     """The squared L2 norm, float32."""
     if jnp.iscomplexobj(leaf):
         return jnp.sum(jnp.square(leaf.real) + jnp.square(leaf.imag))

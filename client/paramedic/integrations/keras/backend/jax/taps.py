@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from paramedic.integrations.jax.measurements import squared_norm, wide
+
 
 @dataclass(slots=True)
 class Measured:
@@ -146,18 +148,15 @@ def _measured(tensors: Sequence[Sequence[Any]], shared: bool) -> Any:
         gradients, behind = jax.lax.optimization_barrier((gradients, behind))
     zero = jnp.zeros((), jnp.float32)
     # A variable that the loss does not depend on may have no gradient, which is to say zero.
-    squares = [zero if gradient is None else _square(_wide(gradient)) for gradient in gradients]
-    squares += [_square(_wide(old)) for old, _ in behind]
-    squares += [_square(_wide(new) - _wide(old)) for old, new in behind]
+    square = _shared_square if shared else squared_norm
+    squares = [zero if gradient is None else square(wide(gradient)) for gradient in gradients]
+    squares += [squared_norm(wide(old)) for old, _ in behind]
+    squares += [squared_norm(wide(new) - wide(old)) for old, new in behind]
     return jnp.sqrt(jnp.stack(squares))
 
 
+def _shared_square(gradient: Any) -> Any:
+    return jnp.sum(jnp.square(gradient))  # as Keras writes it
+
+
 _norms = jax.jit(_measured, static_argnums=1)
-
-
-def _wide(tensor: Any) -> Any:
-    return jnp.asarray(tensor, jnp.float32)
-
-
-def _square(tensor: Any) -> Any:
-    return jnp.sum(jnp.square(tensor))
