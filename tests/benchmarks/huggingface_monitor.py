@@ -17,8 +17,8 @@ import paramedic
 from paramedic.integrations.huggingface import Monitor
 
 WORDS, LENGTH, CLASSES, BATCH = 1000, 20, 3, 32
-BATCHES = 100  # what a trainer does once a training must not pass for the cost of a step
-PAIRS, ALL_SIGNALS_PAIRS = 24, 8
+BATCHES = 250  # what a trainer does once a training must not pass for the cost of a step
+PAIRS, ALL_SIGNALS_PAIRS = 8, 3
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 BERT = BertConfig(

@@ -19,8 +19,8 @@ import paramedic
 from paramedic.integrations.lightning import Monitor
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
-BATCHES = 200  # what a trainer does once a fit must not pass for the cost of a step
-PAIRS, ALL_SIGNALS_PAIRS = 32, 12
+BATCHES = 500  # what a trainer does once a fit must not pass for the cost of a step
+PAIRS, ALL_SIGNALS_PAIRS = 12, 5
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 

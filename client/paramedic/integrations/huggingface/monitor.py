@@ -48,12 +48,13 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begins to watch the model; a checkpoint has been loaded by now."""
+        self._processes, self._device = args.world_size, args.device
         self._training_began(args, state, kwargs["model"], kwargs["optimizer"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Reports the step, and ends the training if a finding says so."""
         self._step_ended()
-        if self._should_stop(args.world_size, args.device):
+        if self._should_stop():
             control.should_training_stop = True
 
     @guarded
@@ -95,7 +96,6 @@ class Monitor(TrainerMonitor, transformers.TrainerCallback):  # type: ignore[mis
             model,
             getattr(optimizer, "optimizer", optimizer),  # from within accelerate's
             args.process_index,
-            args.world_size,
             _description(args, state),
             step=state.global_step,
             scaler=getattr(optimizer, "scaler", None),

@@ -55,6 +55,7 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins to watch the model; a checkpoint has been loaded by now."""
+        self._processes, self._device = trainer.world_size, trainer.strategy.root_device
         self._fit_began(trainer, pl_module)
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Any) -> None:
@@ -65,7 +66,7 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Reports the step, if that was one, and ends the fit if a finding says so."""
         self._batch_ended(trainer, outputs)
-        if self._should_stop(trainer.world_size, trainer.strategy.root_device):
+        if self._should_stop():
             trainer.should_stop = True
 
     @guarded
@@ -106,7 +107,6 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
             pl_module,
             trainer.optimizers,
             trainer.global_rank,
-            trainer.world_size,
             _description(trainer),
             step=self._steps,
             scaler=_scaler(trainer),
@@ -124,14 +124,16 @@ class Monitor(TrainerMonitor, _callback_class()):  # type: ignore[misc]  # known
     @guarded
     def _batch_ended(self, trainer: Any, outputs: Any) -> None:
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-        loss, self._manual_loss = self._manual_loss if loss is None else loss.detach(), None
+        if loss is None:
+            loss, self._manual_loss = self._manual_loss, None
         if loss is not None:
-            self._add_loss(loss)
+            self._add_loss(loss.detach() if loss.requires_grad else loss)
             self._accumulated += 1
         # An update counts when Lightning has made it: which batches do is for the loop to say, and manual loops differ.
-        if trainer.global_step == self._steps:
+        steps = trainer.global_step
+        if steps == self._steps:
             return
-        self._steps = trainer.global_step
+        self._steps = steps
         # Lightning divides each loss by the batches of a whole step; the last step of an epoch may have fewer.
         planned, accumulated = trainer.accumulate_grad_batches, self._accumulated
         self._accumulated = 0

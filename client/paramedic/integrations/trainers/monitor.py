@@ -27,13 +27,17 @@ class TrainerMonitor:
         off: Whether it does nothing any more.
     """
 
+    # Of the training under way: how many processes there are, and the device on which they talk to each other.
+    _processes = 1
+    _device: Any = None
+
     def __init__(
         self,
         run: Run | None = None,
         *,
         project: str | None = None,
         name: str | None = None,
-        every: int = EVERY,
+        every: int = 4 * EVERY,
         stop_on: Literal["info", "warning", "critical"] | None = None,
         probes: bool = True,
     ) -> None:
@@ -76,16 +80,13 @@ class TrainerMonitor:
         self._batches = 0
         self._resume: Mapping[str, Any] | None = None
 
-    def _begin(
-        self, model: Any, optimizer: Any, rank: int, processes: int, description: RunDescription, **options: Any
-    ) -> None:
+    def _begin(self, model: Any, optimizer: Any, rank: int, description: RunDescription, **options: Any) -> None:
         """A training begins.
 
         Args:
             model: torch.nn.Module.
             optimizer: torch.optim.Optimizer, or several.
             rank: Of this process.
-            processes: Of the training.
             description: What the trainer knows of the training.
             **options: Of the watch.
         """
@@ -93,7 +94,7 @@ class TrainerMonitor:
             self._end(TrainingAbandonedError("an exception that nobody told of ended the training before this one"))
         if self._project is not None:
             resume, self._resume = self._resume, None
-            self._run = shared_run(self._project, self._name, rank, processes, resume)
+            self._run = shared_run(self._project, self._name, rank, self._processes, resume)
         assert self._run is not None
         self._loss = None
         self._watch = self._run.watch(
@@ -147,22 +148,18 @@ class TrainerMonitor:
         with contextlib.suppress(Exception):
             self._end(None)  # so that nobody takes the silence for a stalled training
 
-    def _should_stop(self, processes: int, device: Any) -> bool:
+    def _should_stop(self) -> bool:
         """Returns whether the training is to end after this batch.
 
         It is asked after every batch, in every process, even where the Monitor is off: one that does not answer would
         keep the others waiting.
-
-        Args:
-            processes: Of the training.
-            device: On which they talk to each other.
         """
-        if processes < 2:
+        if self._processes < 2:
             return self._wants_to_stop()
         self._batches += 1
         if self._stop_on is None or self._batches % self._every:
             return False
-        return any_wants(self._wants_to_stop(), processes, device)
+        return any_wants(self._wants_to_stop(), self._processes, self._device)
 
     def _wants_to_stop(self) -> bool:
         run = self._run
