@@ -65,6 +65,15 @@ def activated(graph: Graph, origins: Origins, value: Value) -> Value | None:
     return read[0] if len(read) == 1 else None
 
 
+def without_factor(origins: Origins, value: Value) -> Value | None:
+    """Returns what was multiplied by a constant, or divided by one, to give a value; None where nothing was."""
+    node = value.producer
+    if node is None or node.name not in ("mul", "div"):
+        return None
+    read = [each for each in node.inputs if not _is_number(origins, each)]
+    return read[0] if len(read) == 1 and read[0].shape == value.shape else None
+
+
 def named(graph: Graph, functions: Sequence[tuple[Value, Value]]) -> list[str]:
     """Names functions by their values.
 

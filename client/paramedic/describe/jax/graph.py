@@ -4,7 +4,7 @@ JAX says of a function what it computes, not what it is: layers, activations and
 graph. It can be evaluated with some of its values or operations changed, which is how probes look inside.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from jax.extend.core import Literal
 _CALLS = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Value:
     """Something computed, or given.
 
@@ -41,7 +41,7 @@ class Value:
         return self.aval.dtype
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Node:
     """One operation.
 
@@ -81,7 +81,7 @@ class Node:
         return list(outputs) if equation.primitive.multiple_results else [outputs]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Graph:
     """A function.
 
@@ -172,18 +172,6 @@ def graph_of(closed: Any, outputs: Sequence[int] | None = None) -> Graph:
 def body_of(node: Node) -> Graph:
     """Returns the graph of what an operation such as a scan repeats."""
     return graph_of(node.params["jaxpr"])
-
-
-def behind(value: Value) -> Iterator[Node]:
-    """The operations that a value comes from, nearest first, each once."""
-    seen: set[Node] = set()
-    ahead = [value]
-    while ahead:
-        node = ahead.pop(0).producer
-        if node is not None and node not in seen:
-            seen.add(node)
-            yield node
-            ahead += node.inputs
 
 
 def _open(jaxpr: Any, constants: Sequence[Any], inputs: Sequence[Value], nodes: list[Node]) -> list[Value]:

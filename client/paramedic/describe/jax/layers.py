@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from paramedic.describe.jax.functions import LINEAR, UNKNOWN, activated, named
-from paramedic.describe.jax.graph import Graph, Node, Value, behind
+from paramedic.describe.jax.functions import LINEAR, UNKNOWN, activated, named, without_factor
+from paramedic.describe.jax.graph import Graph, Node, Value
 from paramedic.describe.jax.origins import Origins
 from paramedic.describe.jax.recurrence import Recurrence, recurrences
 from paramedic.v1.description_pb2 import TensorRole
 
 Path = tuple[str, ...]
+
+_MAX_NEAR = 32
+"""Operations that a normalisation may take."""
 
 
 @dataclass(eq=False, slots=True)
@@ -89,7 +92,7 @@ def layers_of(graph: Graph, origins: Origins, paths: Sequence[Path]) -> list[Lay
             if layer is not None and taken.isdisjoint(layer.roles):
                 taken.update(layer.roles)
                 found.append(layer)
-    _name_activations(graph, found)
+    _name_activations(graph, origins, found)
     return found
 
 
@@ -197,11 +200,7 @@ def _normalisation(graph: Graph, origins: Origins, node: Node, paths: Sequence[P
         scale, values = origins.leaf(node.inputs[place]), node.inputs[1 - place]
         if scale is None or len(paths[scale]) < 2 or not origins.is_data(values):
             continue
-        near: list[Node] = []
-        for each in behind(values):
-            if origins.kernel(each) is not None or each.name in ("scan", "gather") or len(near) > 24:
-                break
-            near.append(each)
+        near = _near(origins, values)
         names = {each.name for each in near}
         reduced = {axis for each in near if each.name == "reduce_sum" for axis in each.params["axes"]}
         if not (names & {"rsqrt", "sqrt"}) or not reduced:
@@ -216,13 +215,32 @@ def _normalisation(graph: Graph, origins: Origins, node: Node, paths: Sequence[P
     return None
 
 
-def _name_activations(graph: Graph, layers: Sequence[Layer]) -> None:
-    """Names the functions that are applied to the outputs of layers."""
-    unnamed = [layer for layer in layers if layer.after is not layer.output]
-    for layer, name in zip(unnamed, named(graph, [(each.output, each.after) for each in unnamed]), strict=True):
-        layer.activation = name
-        if name == UNKNOWN:
-            layer.after = layer.output
+def _near(origins: Origins, value: Value) -> list[Node]:
+    """What a value is computed by, back to the layers before."""
+    seen: dict[Node, None] = {}
+    ahead = [value]
+    while ahead and len(seen) < _MAX_NEAR:
+        node = ahead.pop(0).producer
+        if node is None or node in seen or node.name in ("scan", "gather") or origins.kernel(node) is not None:
+            continue
+        seen[node] = None
+        ahead += node.inputs
+    return list(seen)
+
+
+def _name_activations(graph: Graph, origins: Origins, layers: Sequence[Layer]) -> None:
+    """Names the functions that are applied to the outputs of layers, but for a factor, such as that of a dropout."""
+    tried = [
+        (layer, after)
+        for layer in layers
+        if layer.after is not layer.output
+        for after in (layer.after, without_factor(origins, layer.after))
+        if after is not None
+    ]
+    names = named(graph, [(layer.output, after) for layer, after in tried])
+    for (layer, after), name in zip(tried, names, strict=True):
+        if layer.activation == UNKNOWN and name != UNKNOWN:
+            layer.activation, layer.after = name, after
 
 
 def _common(parents: Sequence[Path]) -> Path:

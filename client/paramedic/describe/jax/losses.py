@@ -94,7 +94,9 @@ def _huber(error: Array) -> Array:
     return np.where(size <= 1, 0.5 * size**2, size - 0.5)
 
 
-def recognise(graph: Graph, given: Mapping[Value, Any], output: Value, target: Value) -> KnownLoss | None:
+def recognise(
+    graph: Graph, given: Mapping[Value, Any], output: Value, target: Value, axes: tuple[int, int]
+) -> KnownLoss | None:
     """Recognises the loss of the one output of a model.
 
     Args:
@@ -102,6 +104,7 @@ def recognise(graph: Graph, given: Mapping[Value, Any], output: Value, target: V
         given: Values to compute it from, beside the two below.
         output: Of the last layer, before any activation, the last axis units.
         target: What it is compared with.
+        axes: The axes of both that count samples.
     """
     draws = _Draws(output, target)
 
@@ -111,15 +114,20 @@ def recognise(graph: Graph, given: Mapping[Value, Any], output: Value, target: V
 
     places = list(given)
     compiled = jax.jit(losses)
+    wanted: dict[str, Array | None] = {}
     observed: dict[tuple[str, bool], Array] = {}
     for name, from_logits, kind, loss in _LOSSES:
         inside = from_logits is False  # within (0, 1), as probabilities are
-        x, y = draws.outputs(inside), draws.targets(kind)
+        if kind not in wanted:
+            wanted[kind] = draws.targets(kind)
+        x, y = draws.outputs(inside), wanted[kind]
         if y is None:
             continue
         if (kind, inside) not in observed:
             computed = compiled(jnp.asarray(x, output.dtype), jnp.asarray(y, target.dtype), list(given.values()))
             observed[kind, inside] = np.asarray(computed.astype(jnp.float32), np.float64)
+        # A model may keep time before samples where its targets do not.
+        x, y = np.moveaxis(x, 1 + axes[0], 1), np.moveaxis(y, 1 + axes[1], 1)
         for activation, function in _ACTIVATIONS.items():
             if (inside and activation != "linear") or (activation == "softmax" and x.shape[-1] == 1):
                 continue

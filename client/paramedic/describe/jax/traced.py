@@ -79,10 +79,11 @@ class TracedLoss:
         output, target = ends[0].output, self.graph.inputs[len(params) + self.targets[0]]
         if ends[0].unit_axis != len(output.shape) - 1:
             return
+        axes = self.sample_axis(output) or 0, self.sample_axis(target) or 0
         given = dict(zip(self.graph.inputs, [*params, *self.arguments], strict=True))
         del given[target]
         try:
-            self.loss = recognise(self.graph, given, output, target)
+            self.loss = recognise(self.graph, given, output, target, axes)
         except Exception:
             _LOG.debug("the loss cannot be recognised", exc_info=True)
         if self.loss is not None:
