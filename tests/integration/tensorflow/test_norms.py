@@ -120,7 +120,8 @@ def test_mixed_precision_reports_gradients_without_the_loss_scale(recording) -> 
     agree(told, expected, rtol=0.05)
 
 
-def test_gradients_of_some_rows_are_measured_whole(recording) -> None:
+@pytest.mark.parametrize("clipped", [False, True])
+def test_gradients_of_some_rows_are_measured_whole(clipped: bool, recording) -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Embedding(4, 2, embeddings_initializer="ones")])
     optimizer = keras.optimizers.SGD(1.0)
     watch = recording.run.watch(model, optimizer)
@@ -131,13 +132,17 @@ def test_gradients_of_some_rows_are_measured_whole(recording) -> None:
             loss = tf.reduce_sum(model(words))
         gradients = tape.gradient(loss, model.trainable_variables)
         assert isinstance(gradients[0], tf.IndexedSlices)
+        if clipped:
+            gradients, _ = tf.clip_by_global_norm(gradients, 0.5)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
     watch.log(loss=step(tf.constant([[0, 0, 1]])))  # row 0 twice: its gradient is 2 in each of two columns
     told = recording.told()
-    assert told.norms("gradient_norm")[0] == pytest.approx([np.sqrt(2 * 2**2 + 2 * 1**2)])
-    assert told.norms("update_norm")[0] == pytest.approx([np.sqrt(2 * 2**2 + 2 * 1**2)])
+    norm = np.sqrt(2 * 2**2 + 2 * 1**2)
+    assert told.norms("gradient_norm")[0] == pytest.approx([norm])
+    # Clipping takes the norm of the slices, which are three of ones.
+    assert told.norms("update_norm")[0] == pytest.approx([norm * 0.5 / np.sqrt(6) if clipped else norm])
 
 
 class Line(tf.Module):

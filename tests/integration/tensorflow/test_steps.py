@@ -224,3 +224,23 @@ def test_an_error_in_the_loop_is_reported_behind_the_steps_before_it(recording) 
     assert told.steps() == [1, 2, 3]
     assert told.error.kind == "ValueError"
     assert told.order.index("error") > told.order.index("batch")
+
+
+def test_what_cannot_be_watched_leaves_nothing_behind(recording, caplog) -> None:
+    model, _, loss_of = parts()
+    with caplog.at_level(logging.WARNING, "paramedic"):
+        watch = recording.run.watch(model, "adam", loss=loss_of)
+        watch.log(loss=1.0)
+    assert watch.off
+    assert "expected a keras.optimizers.Optimizer" in str(caplog.records[0].exc_info)
+    assert not {"apply", "call"} & (set(vars(model)) | set(vars(loss_of)))
+    recording.told()
+    assert len(caplog.records) == 1
+
+
+def test_gradients_that_do_not_fit_the_model_reach_the_loop_all_the_same(recording, caplog) -> None:
+    model, optimizer, _ = parts()
+    watch = recording.run.watch(model, optimizer)
+    with caplog.at_level(logging.WARNING, "paramedic"):
+        assert watch.gradients([1.0]) == [1.0]
+    assert "4 trainable variables, got 1" in str(caplog.records[0].exc_info)

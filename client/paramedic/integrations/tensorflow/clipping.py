@@ -19,7 +19,9 @@ def unclipped(gradient: Any) -> Any:
     """
     if isinstance(gradient, tf.IndexedSlices):
         values = unclipped(gradient.values)
-        return gradient if values is gradient.values else tf.IndexedSlices(values, gradient.indices)
+        return (
+            gradient if values is gradient.values else tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)
+        )
     if not tf.is_tensor(gradient) or not hasattr(gradient, "graph"):
         return gradient
     while _clips(gradient.op):

@@ -15,7 +15,6 @@ from paramedic.integrations.tensorflow.updates import Updates
 
 LEARNING_RATE = "learning_rate"
 
-
 _EAGER = type(tf.zeros([]))
 
 
@@ -97,7 +96,8 @@ def said(steps: Sequence[Step], logs: Sequence[Log]) -> Given:
     A call speaks of the last one of the steps before it; where it says one number for each, of all of them.
     """
     names = dict.fromkeys(name for log in logs for name in log.values)
-    return {name: column for name in names if (column := _column(steps, _numbers(logs, name)))[1]}
+    with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
+        return {name: column for name in names if (column := _column(steps, _numbers(logs, name)))[1]}
 
 
 def _column(steps: Sequence[Step], numbers: Mapping[int, npt.NDArray[np.float64]]) -> tuple[list[float], list[int]]:

@@ -48,7 +48,14 @@ class TensorFlowWatch(Watch):
     there is one, and reported when the loop, in Python, calls `log`: once a step as a rule; several times before an
     update where gradients are accumulated; or once after many updates, as where a whole epoch is a tf.function.
 
-    Watch the model before its first step is traced: a graph that is there already measures nothing.
+    Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update;
+    over replicas, of the summed gradients. Clipping is seen through where the optimizer does it, and where TensorFlow's
+    clipping functions do it in the graph that calls the optimizer; elsewhere, show the gradients to `gradients` first.
+    Where several optimizers share the work, steps that lack one of them have no norms.
+
+    Watch the model before its first step is traced: a graph that is there already measures nothing, and one that was
+    traced meanwhile goes on measuring. A tf.function that is to be saved with tf.saved_model must be traced before or
+    after, for what it measures with is no part of the model.
     """
 
     def __init__(
@@ -69,7 +76,8 @@ class TensorFlowWatch(Watch):
             model: A keras.Model or tf.Module.
             optimizer: A keras.optimizers.Optimizer, or a sequence of several; None where the loop updates the weights
                 by itself.
-            loss: The keras.losses.Loss that the loop calls, or a function that returns the loss, to be described.
+            loss: The keras.losses.Loss that the loop calls: it tells the targets, which probes of gradients need. Or a
+                function that returns the loss, to be described.
             step: The last step before the loop, where a checkpoint left off.
             every: Steps between two fetches.
             probes: Whether to measure what takes passes of its own over a few samples.
@@ -77,29 +85,30 @@ class TensorFlowWatch(Watch):
         Raises:
             TypeError: An optimizer is none of Keras's.
         """
-        optimizers = _by_name(optimizer)
+        optimizers, variables = _by_name(optimizer), list(model.trainable_variables)
         super().__init__(run, step, every)
         self._model = model
         self._marking = True
         self._samples: Samples | None = None
         self._batch: Any = None
-        self._probing = probes
+        self._probing = probes and isinstance(model, keras.Model)
+        self._looked = False
         self._probes: Probes | None = None
         self._until = self._step + _SAMPLING
-        if isinstance(model, keras.Model):
-            self._samples = Samples(model, loss, self.switch_off)
-            self._samples.insert()
-        self._recorder = UpdateRecorder(optimizers, every, self.switch_off, self._on_update)
+        self._recorder = UpdateRecorder(optimizers, every, self._on_problem, self._on_update)
         self._optimizers = optimizers
         self._order: list[int] = []
         self._blind = not optimizers  # steps are calls of `log` then
         self._logs: list[signals.Log] = []
         self._loss = loss
         run.describe(described_loop(model, list(optimizers.values()), loss))
-        self._recorder.know(model.trainable_variables)
+        self._recorder.know(variables)
         if not optimizers:
-            self._recorder.remember(model.trainable_variables)
+            self._recorder.remember(variables)
         self._recorder.insert()
+        if isinstance(model, keras.Model):
+            self._samples = Samples(model, loss, self._on_problem)
+            self._samples.insert()
         run.before_end(self.remove)
 
     @unconverted
@@ -115,9 +124,6 @@ class TensorFlowWatch(Watch):
             gradients: Where no optimizer of Keras's updates the weights: the gradients of the step, by the model's
                 trainable variables, once these are updated.
             **scalars: Further numbers by name: accuracy, val_loss.
-
-        Raises:
-            ValueError: (never to the loop) It is called while a graph is traced.
         """
         if not self._run.recording:
             return
@@ -125,7 +131,7 @@ class TensorFlowWatch(Watch):
             self._remark(scalars)
         else:
             if gradients is not None:
-                self._recorder.updated(gradients, self._model.trainable_variables)
+                self._recorder.updated(*self._paired(gradients))
             self._take(loss, scalars)
 
     @unconverted
@@ -144,17 +150,27 @@ class TensorFlowWatch(Watch):
         if not self.off:
             try:
                 gradients = list(gradients)
-                self._recorder.use(gradients, self._model.trainable_variables)
+                self._recorder.use(*self._paired(gradients))
             except Exception as problem:
                 self.switch_off(problem)
         return gradients
+
+    def _paired(self, gradients: Any) -> tuple[list[Any], list[Any]]:
+        given, variables = list(gradients), list(self._model.trainable_variables)
+        if len(given) != len(variables):
+            raise ValueError(
+                f"gradients: expected one for each of the model's {len(variables)} trainable variables, "
+                f"got {len(given)}"
+            )
+        return given, variables
 
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
         if not tf.executing_eagerly():
             raise ValueError("watch.log() runs once a step, in Python: call it outside of the tf.function")
         values = {} if loss is None else {LOSS: signals.kept(loss)}
         for name, value in scalars.items():
-            values[name] = signals.kept(value)
+            if value is not None:
+                values[name] = signals.kept(value)
         self._logs.append(signals.Log(time.time(), self._recorder.mark() if self._marking else None, values))
         self._stepped()
 
@@ -173,6 +189,7 @@ class TensorFlowWatch(Watch):
     def _fetch(self, probe: int | None) -> None:
         self._times.clear()
         self._fetched_at = time.time()
+        self._looked = True
         updates, logs = self._recorder.fetch(), self._logs
         marks = signals.marks(logs, updates.numbers)
         if not self._recorder.began and (self._blind or len(logs) >= _PATIENCE):
@@ -225,6 +242,11 @@ class TensorFlowWatch(Watch):
             self._probing = False
 
     @unconverted
+    def _on_problem(self, problem: Exception) -> None:
+        if not self.off:  # every replica may meet the same one
+            self.switch_off(problem)
+
+    @unconverted
     def _on_update(self) -> None:
         if self._samples is not None:
             self._samples.updated()
@@ -234,11 +256,16 @@ class TensorFlowWatch(Watch):
 
     def _due(self, step: int) -> bool:
         if self._probes is None:
-            return self._probing and not self._order  # the first step, which says what there is to probe
+            return self._probing and not self._looked  # the first step says what there is to probe
         return self._probes.due(step)
 
     def _probe(self, step: int) -> Probed | None:
-        return None if self._probes is None else self._probes.run(step, lambda batch: batch)
+        try:
+            return None if self._probes is None else self._probes.run(step, lambda batch: batch)
+        except Exception:
+            _LOG.debug("the model cannot be probed", exc_info=True)
+            self._probing, self._probes = False, None
+            return None
 
     def _despair(self, logs: list[signals.Log]) -> None:
         """Says once that the optimizer is not seen at work."""
