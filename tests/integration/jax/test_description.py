@@ -165,3 +165,49 @@ def test_optimizers_are_read_as_far_as_they_are_known() -> None:
     assert injected is not None
     assert (injected.name, injected.HasField("learning_rate")) == ("rmsprop", False)
     assert OptaxConfig(optax.lamb(0.1)).config() is None
+
+
+def _log_probabilities(z: Any) -> Any:
+    return jnp.log(jax.nn.softmax(z) + 1e-8)
+
+
+LOSSES: dict[str, tuple[Callable[[Any, Any], Any], Any, tuple[str, bool | None, str]]] = {
+    "half the squared error": (
+        lambda z, y: optax.l2_loss(jnp.tanh(z), y).sum(),
+        normal(BATCH, 3),
+        ("mean_squared_error", None, "tanh"),
+    ),
+    "Huber's": (lambda z, y: optax.huber_loss(z, y).mean(), normal(BATCH, 3), ("huber", None, "linear")),
+    "logarithms of probabilities": (
+        lambda z, y: -jnp.mean(jnp.sum(jax.nn.one_hot(y, 3) * _log_probabilities(z), -1)),
+        np.arange(BATCH) % 3,
+        ("sparse_categorical_crossentropy", True, "linear"),
+    ),
+    "one-hot labels, softmax twice": (
+        lambda z, y: optax.softmax_cross_entropy(jax.nn.softmax(z), y).mean(),
+        np.eye(3, dtype="float32")[np.arange(BATCH) % 3],
+        ("categorical_crossentropy", True, "softmax"),
+    ),
+    "logarithms of what are no probabilities": (
+        lambda z, y: -jnp.mean(jnp.log(jnp.take_along_axis(z, y[:, None], 1))),
+        np.arange(BATCH) % 3,
+        ("sparse_categorical_crossentropy", False, "linear"),
+    ),
+    "probabilities of several labels, with a penalty": (
+        lambda z, y: -jnp.mean(y * jnp.log(jax.nn.sigmoid(z) + 1e-7) + (1 - y) * jnp.log(1 - jax.nn.sigmoid(z) + 1e-7)),
+        np.float32(normal(BATCH, 3) > 0),
+        ("binary_crossentropy", True, "linear"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_known_by_what_they_do(name: str) -> None:
+    loss, y, expected = LOSSES[name]
+
+    def loss_fn(params: Any, x: Any, y: Any) -> Any:
+        return loss(dense(params, x), y) + 0.01 * jnp.sum(jnp.square(params["kernel"]))
+
+    told = described(loss_fn, layer(4, 3), normal(BATCH, 4), y)
+    ((found,), (output,)) = (told.losses, told.model.layers)
+    assert (found.name, found.from_logits if found.HasField("from_logits") else None, output.activation) == expected
