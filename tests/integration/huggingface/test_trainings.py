@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +56,13 @@ def model() -> Any:
     return BertForSequenceClassification(BERT)
 
 
-def trainer(directory: Path, *callbacks: TrainerCallback, kind: type[Trainer] = Noting, **arguments: Any) -> Any:
+def trainer(
+    directory: Path, *callbacks: TrainerCallback, kind: type[Trainer] = Noting, count: int = SAMPLES, **arguments: Any
+) -> Any:
     quiet = {"report_to": [], "disable_tqdm": True, "logging_strategy": "no", "save_strategy": "no"}
     batches = {"per_device_train_batch_size": BATCH, "num_train_epochs": 2}
     given = TrainingArguments(str(directory / "output"), use_cpu=True, **batches | quiet | arguments)
-    made = kind(model(), given, train_dataset=samples(), eval_dataset=samples(16), callbacks=list(callbacks))
+    made = kind(model(), given, train_dataset=samples(count), eval_dataset=samples(16), callbacks=list(callbacks))
     made.remove_callback(next(each for each in made.callback_handler.callbacks if "Printer" in type(each).__name__))
     return made
 
@@ -249,24 +250,28 @@ def test_a_monitor_that_breaks_is_said_once_and_leaves_the_training_alone(
 def left(directory: Path, callbacks: list[TrainerCallback], **arguments: Any) -> list[bytes]:
     """Everything a training leaves: weights, the optimizer's state, and random numbers."""
     torch.manual_seed(11)
-    made = trainer(directory, *callbacks, kind=Trainer, num_train_epochs=24, **arguments)
+    made = trainer(directory, *callbacks, kind=Trainer, count=60 * BATCH, **arguments)
     made.train()
     state = [value for each in made.optimizer.state.values() for value in each.values()]
     drawn = [torch.rand(1), torch.tensor(np.random.random())]
     return [tensor.detach().float().numpy().tobytes() for tensor in [*made.model.parameters(), *state, *drawn]]
 
 
-MODES: dict[str, Callable[[], dict[str, Any]]] = {
-    "plain": dict,
-    "accumulating": lambda: {"gradient_accumulation_steps": 1, "max_grad_norm": 0.1, "eval_strategy": "epoch"},
-    "half": lambda: {"bf16": True},
+MODES: dict[str, dict[str, Any]] = {
+    "half precision": {"bf16": True},
+    "accumulated, clipped and evaluated": {
+        "gradient_accumulation_steps": 2,
+        "num_train_epochs": 4,
+        "max_grad_norm": 0.1,
+        "eval_strategy": "epoch",
+    },
 }
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_training_leaves_the_same_bits_with_the_monitor(mode: str, recording, tmp_path: Path) -> None:
-    bare = left(tmp_path, [], **MODES[mode]())
-    monitored = left(tmp_path, [Monitor(recording.run, every=5)], **MODES[mode]())
+    bare = left(tmp_path, [], **MODES[mode])
+    monitored = left(tmp_path, [Monitor(recording.run, every=5)], **MODES[mode])
     told = recording.told()
     assert len(told.steps()) == 120
     assert list(told.scalar("probe_seconds")) == [1, 5, 20, 50, 100]
