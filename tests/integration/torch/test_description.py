@@ -15,6 +15,8 @@ from torch.nn import functional
 import paramedic
 from paramedic.integrations.torch.observer import Observer
 from paramedic.v1.description_pb2 import LABEL_ENCODING_INTEGER, RunDescription, TensorRole
+from paramedic.v1.reproduction_pb2 import ReproductionSpec
+from paramedic_service.reproduction.plan import Limits, plan
 from support.spooled import Told
 from support.torch_first_step import described_step, told
 
@@ -233,6 +235,37 @@ def test_a_model_that_runs_compiled_tells_its_loss_and_targets(known: str) -> No
     assert losses(description) == [(SPARSE, True)]
     assert list(description.data.targets[0].class_counts) == [4, 4, 4]
     assert [layer.activation for layer in description.model.layers] == ["relu", "linear"]
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_chain_of_known_layers_can_be_reproduced(kind: Any) -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.recurrent, self.hidden, self.head = kind(2, 6, batch_first=True), nn.Linear(6, 5), nn.Linear(5, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.head(torch.relu(self.hidden(self.recurrent(x)[0][:, -1])))
+
+    description = described_step(Last(), lambda model: entropy(model(torch.randn(12, 7, 2))))
+    assert not description.model.opaque
+    planned = plan(ReproductionSpec(description=description), Limits()).arms[0].model.layers
+    keras = {nn.RNN: "SimpleRNN", nn.LSTM: "LSTM", nn.GRU: "GRU"}[kind]
+    assert [layer.kind for layer in planned] == ["InputLayer", keras, "Dense", "Dense"]
+
+
+def test_a_chain_of_convolutions_can_be_reproduced_with_its_channels_last() -> None:
+    model = nn.Sequential(
+        *(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.5), nn.Flatten()),
+        nn.Linear(36, 3),
+    )
+    description = described_step(model, lambda model: entropy(model(torch.randn(12, 1, 8, 8))))
+    planned = plan(ReproductionSpec(description=description), Limits()).arms[0].model.layers
+    assert [layer.kind for layer in planned][1:4] == ["Conv2D", "BatchNormalization", "ReLU"]
+
+
+def test_a_forward_pass_with_more_than_layers_is_code_that_nobody_runs() -> None:
+    assert described_step(Convolutional(), lambda model: entropy(model(torch.randn(12, 1, 14, 14)))).model.opaque
 
 
 def test_nothing_is_left_after_the_first_step() -> None:

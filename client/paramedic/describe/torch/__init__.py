@@ -1,7 +1,7 @@
 """Torch models, optimizers, losses and first batches in neutral terms."""
 
 from paramedic.describe.torch.description import describe
-from paramedic.describe.torch.forward import Call, Entry, Forward, entries, is_loss, named_leaves
+from paramedic.describe.torch.forward import Call, Entry, Forward, Layers, named_leaves
 from paramedic.describe.torch.kinds import CELLS, RECURRENT, is_compiled
 from paramedic.describe.torch.losses import FoundLoss, found_losses, named_loss
 from paramedic.describe.torch.model import layers_of, model_config, unwrapped
@@ -18,12 +18,11 @@ __all__ = [
     "Entry",
     "Forward",
     "FoundLoss",
+    "Layers",
     "Seen",
     "describe",
-    "entries",
     "found_losses",
     "is_compiled",
-    "is_loss",
     "layers_of",
     "model_config",
     "named_leaves",

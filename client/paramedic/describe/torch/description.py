@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from paramedic.describe.torch.environment import environment
+from paramedic.describe.torch.forward import Layers
 from paramedic.describe.torch.losses import named_loss
 from paramedic.describe.torch.model import layers_of, model_config, unwrapped
 from paramedic.describe.torch.optimizers import optimizer_config
@@ -42,16 +43,16 @@ def describe(
         The description with its tensor table, and the parameters in the table's order.
     """
     model, seen = unwrapped(model), observer.seen
-    layers, ends, connected = _known(lambda: layers_of(model, seen.forward)) or ([], [], False)
-    ordered, table = tensor_table(model, parameters, layers)
-    losses = _known(lambda: _losses(seen, loss, ends, [entry.name for entry in layers]))
+    layers = _known(lambda: layers_of(model, seen.forward)) or Layers([], [], connected=False, whole=False)
+    ordered, table = tensor_table(model, parameters, layers.entries)
+    losses = _known(lambda: _losses(seen, loss, layers))
     data = None
     if seen.inputs or seen.targets:
         data = DataProfile(inputs=seen.inputs, targets=seen.targets)
     return (
         RunDescription(
             tensors=table,
-            model=_known(lambda: model_config(model, layers, connected)) if layers else None,
+            model=_known(lambda: model_config(model, layers)) if layers.entries else None,
             optimizer=_known(lambda: optimizer_config(optimizers[0])) if optimizers else None,
             losses=losses,
             training=TrainingConfig(batch_size=seen.batch_size, precision=seen.precision, weighted=seen.weighted),
@@ -62,14 +63,15 @@ def describe(
     )
 
 
-def _losses(seen: Seen, loss: Any, ends: Sequence[str], layers: Sequence[str]) -> list[LossConfig]:
+def _losses(seen: Seen, loss: Any, layers: Layers) -> list[LossConfig]:
     if not seen.losses:
         return [] if loss is None else [named_loss(loss)]
     told = []
     for place, each in enumerate(seen.losses):
         config = LossConfig()
         config.CopyFrom(each)
-        if place < len(ends) == len(seen.losses) and (len(ends) > 1 or ends[0] != layers[-1]):
+        ends = layers.ends
+        if place < len(ends) == len(seen.losses) and (len(ends) > 1 or ends[0] != layers.entries[-1].name):
             config.output = ends[place]
         told.append(config)
     return told

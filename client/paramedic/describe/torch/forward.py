@@ -6,8 +6,9 @@ with weights has an activation: one that follows it, and that nothing else reads
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from paramedic.describe.names import MAX_NAME, unique
@@ -73,7 +74,6 @@ class Entry:
     Attributes:
         name: Unique within the model.
         neutral: What it is.
-        path: Of its module; empty where it has none.
         module: None where it has none.
         inputs: Names of the layers that feed it; empty for the one before it.
         input_shape: With the batch first and the channels last; -1 for the batch. Empty when unknown.
@@ -89,7 +89,6 @@ class Entry:
 
     name: str
     neutral: Neutral
-    path: str = ""
     module: Any = None
     inputs: list[str] = field(default_factory=list)
     input_shape: tuple[int, ...] = ()
@@ -145,8 +144,24 @@ def declared(model: Any) -> Forward | None:
     return Forward(calls, [len(calls) - 1] if calls else [])
 
 
-def entries(forward: Forward) -> tuple[list[Entry], list[str]]:
-    """Returns the layers of a forward pass in its order, and the names of those that the losses read."""
+class Layers(NamedTuple):
+    """The layers of a model.
+
+    Attributes:
+        entries: In forward order, as far as that is known.
+        ends: Names of those that the losses read.
+        connected: Whether who feeds whom is known.
+        whole: Whether they tell all of the forward pass.
+    """
+
+    entries: list[Entry]
+    ends: list[str]
+    connected: bool
+    whole: bool
+
+
+def layers_in(forward: Forward) -> Layers:
+    """Returns the layers of a forward pass."""
     return _Entries(forward).made()
 
 
@@ -166,7 +181,7 @@ class _Entries:
         }
         self._channels_first = self._with_channels_first()
 
-    def made(self) -> tuple[list[Entry], list[str]]:
+    def made(self) -> Layers:
         self._find_last_only()
         self._drop_moving()
         self._readers = self._read_by()
@@ -189,7 +204,15 @@ class _Entries:
             made += self._entries(place, names[place], inputs, counts)
             last_of[place] = made[-1].name
         ends = [last_of[end] for end in map(self._stands_for, self._ends) if end in last_of]
-        return made, ends
+        return Layers(made, ends, connected=True, whole=all(map(self._is_told, range(len(self._calls)))))
+
+    def _is_told(self, place: int) -> bool:
+        """Whether the layers say all that happened in a call."""
+        call, stands_for = self._calls[place], self._stands_for(place)
+        if call.module is not None:
+            again = stands_for != place and call.module is self._calls[stands_for].module
+            return is_known(call.module) and not again
+        return call.path in FUNCTIONS or (call.path in MOVING and stands_for in self._last_only)
 
     def _stands_for(self, place: int) -> int:
         while (other := self._is.get(place, place)) != place:
@@ -301,12 +324,11 @@ class _Entries:
                 Entry(
                     name,
                     described,
-                    call.path,
                     module,
                     inputs,
                     source,
                     output,
-                    *_sizes(list(module.parameters())),
+                    *_sizes([*module.parameters(), *_statistics(module)]),
                     nth,
                     self._functions.get(place, []),
                     channels_first=place in self._channels_first,
@@ -320,11 +342,12 @@ class _Entries:
             suffix = f".l{level}" if levels(module) > 1 else ""
             within = f"_l{level}", f"_l{level}_reverse"
             weights = [weight for key, weight in module.named_parameters() if key.endswith(within)]
+            if not isinstance(module, nn.GRU):  # of two biases that are added, one says it all
+                weights = [weight for weight in weights if not any(weight is bias for bias in _second_biases(module))]
             stack.append(
                 Entry(
                     name + suffix,
                     neutral_level(module, sequences),
-                    call.path,
                     module,
                     inputs if level == 0 else [],
                     source,
@@ -368,7 +391,18 @@ def _operation(name: str) -> Neutral:
     return Neutral(LAYERS.get(name, name))
 
 
+def _statistics(module: Any) -> list[Any]:
+    """What a normalisation knows of the batches before."""
+    kept = [getattr(module, name, None) for name in ("running_mean", "running_var")]
+    return [each for each in kept if isinstance(each, torch.Tensor)]
+
+
+def _second_biases(module: Any) -> list[Any]:
+    return [weight for name, weight in module.named_parameters() if name.startswith("bias_hh")]
+
+
 def _sizes(parameters: Sequence[Any]) -> tuple[int, bool]:
     """Elements, and whether they are frozen."""
-    frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+    weights = [parameter for parameter in parameters if isinstance(parameter, nn.Parameter)]
+    frozen = bool(weights) and not any(parameter.requires_grad for parameter in weights)
     return sum(parameter.numel() for parameter in parameters), frozen

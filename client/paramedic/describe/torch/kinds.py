@@ -124,6 +124,10 @@ def neutral_level(module: Any, sequences: bool) -> Neutral:
     settings: Settings = {"return_sequences": sequences, "use_bias": bool(module.bias)}
     if kind != "SimpleRNN":
         settings["recurrent_activation"] = "sigmoid"
+    if kind == "LSTM":
+        settings["unit_forget_bias"] = False
+    if kind == "GRU":
+        settings["reset_after"] = True
     if not module.bidirectional:
         return Neutral(kind, activation, units, settings)
     within = {"class_name": kind, "config": {"units": units, "activation": activation, **settings}}

@@ -1,12 +1,11 @@
 """A torch model in neutral terms."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from paramedic.describe.settings import settings
-from paramedic.describe.torch.forward import Entry, Forward, declared, entries, named_leaves
+from paramedic.describe.torch.forward import Entry, Forward, Layers, declared, layers_in, named_leaves
 from paramedic.describe.torch.kinds import RECURRENT, neutral, neutral_level
 from paramedic.v1.description_pb2 import LayerConfig, ModelConfig
 
@@ -27,41 +26,35 @@ def unwrapped(model: Any) -> Any:
 _WRAPPERS = frozenset({"DistributedDataParallel", "DataParallel", "FullyShardedDataParallel", "AveragedModel"})
 
 
-def layers_of(model: Any, forward: Forward | None) -> tuple[list[Entry], list[str], bool]:
-    """Returns the layers of a model in forward order, as far as that is known.
+def layers_of(model: Any, forward: Forward | None) -> Layers:
+    """Returns the layers of a model.
 
     Args:
         model: The torch.nn.Module, unwrapped.
         forward: What was seen of it; None when nothing was.
-
-    Returns:
-        The layers, the names of those that the losses read, and whether who feeds whom is known.
     """
     forward = forward or declared(model)
-    if forward is not None:
-        found, ends = entries(forward)
-        if found:
-            return found, ends, True
-    placed = [Entry(path, neutral(module), path, module) for path, module in named_leaves(model)]
-    return [level for entry in placed for level in _levels(entry)], [], False
+    if forward is not None and forward.calls:
+        return layers_in(forward)
+    placed = [Entry(path, neutral(module), module) for path, module in named_leaves(model)]
+    return Layers([level for entry in placed for level in _levels(entry)], [], connected=False, whole=False)
 
 
-def model_config(model: Any, layers: Sequence[Entry], connected: bool) -> ModelConfig:
+def model_config(model: Any, layers: Layers) -> ModelConfig:
     """Describes a model.
 
     Args:
         model: The torch.nn.Module, unwrapped.
         layers: Its layers.
-        connected: Whether who feeds whom is known.
     """
     parameters = list({id(parameter): parameter for parameter in model.parameters()}.values())
     trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     return ModelConfig(
         name=type(model).__name__,
-        layers=[_layer_config(entry, connected) for entry in layers],
+        layers=[_layer_config(entry, layers.connected) for entry in layers.entries],
         trainable_parameters=trained,
         frozen_parameters=sum(parameter.numel() for parameter in parameters) - trained,
-        opaque=not (connected and declared(model) is not None),
+        opaque=not layers.whole,
     )
 
 
@@ -99,7 +92,6 @@ def _levels(entry: Entry) -> list[Entry]:
         Entry(
             f"{entry.name}.l{level}" if several else entry.name,
             neutral_level(module, True),
-            entry.path,
             module,
             level=level,
             parameters=sum(each.numel() for name, each in module.named_parameters() if _of(name, level)),

@@ -13,6 +13,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "adadelta": {"rho": "rho"},
 }
 # How it is computed, not what.
+_OFF: Mapping[str, Any] = {"dampening": 0, "maximize": False, "decoupled_weight_decay": False}
 _WITHOUT = frozenset({"params", "foreach", "fused", "capturable", "differentiable", "initial_lr", "param_names"})
 
 
@@ -36,7 +37,7 @@ def optimizer_config(optimizer: Any) -> OptimizerConfig:
 def _group(name: str, group: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for key, value in group.items():
-        if key in _WITHOUT:
+        if key in _WITHOUT or _OFF.get(key, _WITHOUT) == value:
             continue
         if key == "lr":
             told["learning_rate"] = float(value)

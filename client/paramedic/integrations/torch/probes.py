@@ -262,7 +262,7 @@ class Probes:
     def _known_layers(self) -> list[Entry]:
         if self._layers is None or self._observer.seen.forward is not self._seen:
             self._seen = self._observer.seen.forward
-            self._layers = layers_of(unwrapped(self._model), self._seen)[0]
+            self._layers = layers_of(unwrapped(self._model), self._seen).entries
         return self._layers
 
 

@@ -10,8 +10,7 @@ from paramedic.v1.description_pb2 import ModelConfig, TensorRole
 
 
 def configured(model: Any) -> ModelConfig:
-    layers, _, connected = layers_of(model, None)
-    return model_config(model, layers, connected)
+    return model_config(model, layers_of(model, None))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,9 @@ def test_a_recurrent_module_is_one_layer_for_each_that_it_stacks() -> None:
         ("0.l1", "Bidirectional", 10),
     ]
     assert layers[0].settings["layer"]["class_name"] == "LSTM"
-    assert sum(layer.parameters for layer in layers) == sum(weight.numel() for weight in model.parameters())
+    second = [weight for name, weight in model.named_parameters() if "bias_hh" in name]  # added to the first
+    elements = sum(weight.numel() for weight in model.parameters()) - sum(weight.numel() for weight in second)
+    assert sum(layer.parameters for layer in layers) == elements
 
 
 def test_a_plain_recurrence_tells_its_activation() -> None:
@@ -87,7 +88,7 @@ def test_parameters_have_roles_and_layers_and_frozen_ones_are_counted_apart() ->
     assert config.frozen_parameters == 28
     assert config.layers[0].parameters == 28
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    ordered, table = tensor_table(model, trained[::-1], layers_of(model, None)[0])
+    ordered, table = tensor_table(model, trained[::-1], layers_of(model, None).entries)
     assert [tensor.name for tensor in table] == [name for name, each in model.named_parameters() if each.requires_grad]
     assert all(one is other for one, other in zip(ordered, trained, strict=True))
     assert [(tensor.layer, TensorRole.Name(tensor.role)[12:]) for tensor in table] == [
@@ -104,7 +105,7 @@ def test_parameters_have_roles_and_layers_and_frozen_ones_are_counted_apart() ->
 
 def test_parameters_that_the_model_does_not_have_come_last() -> None:
     model, other = nn.Linear(2, 2), nn.Parameter(nn.Linear(3, 1).weight.detach())
-    ordered, table = tensor_table(model, [other, *model.parameters()], layers_of(model, None)[0])
+    ordered, table = tensor_table(model, [other, *model.parameters()], layers_of(model, None).entries)
     assert ordered[-1] is other
     assert (table[-1].layer, table[-1].element_count) == ("", 3)
     assert len({tensor.name for tensor in table}) == 3
