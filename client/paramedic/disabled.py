@@ -40,11 +40,6 @@ class DisabledRun(Run):
         """None was logged."""
         return None
 
-    @property
-    def _last_step(self) -> int | None:
-        """None."""
-        return None
-
     def start(self) -> None:
         """Does nothing."""
 

@@ -5,7 +5,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
@@ -13,35 +12,27 @@ import numpy.typing as npt
 
 from paramedic import lifecycle
 from paramedic.attempts import state_of
-from paramedic.buffer import RowBuffer
+from paramedic.delivery import Delivery
 from paramedic.drops import Drops
-from paramedic.encoding import encode_registration
 from paramedic.errors import training_error
 from paramedic.findings import Findings
-from paramedic.kept import warn_of_kept
 from paramedic.names import table_problem
-from paramedic.outbox import Outbox
 from paramedic.reproductions import Reproductions
 from paramedic.rows import checked_columns
 from paramedic.sample import LIMIT, SampleError, sample_of
-from paramedic.sender import Sender
-from paramedic.settings import Mode, Settings
-from paramedic.sharing import Sharing
-from paramedic.uplink import Arrival, Uplink
+from paramedic.settings import Settings
 from paramedic.v1.description_pb2 import RunDescription
 from paramedic.v1.finding_pb2 import Finding
 from paramedic.v1.run_pb2 import RUN_STATE_FAILED, RUN_STATE_FINISHED, RunIdentity
 from paramedic.v1.telemetry_pb2 import (
     EpochEnded,
     FinishRun,
-    RegisterRun,
     ReproductionEnded,
     RunEvent,
     TrainingBegan,
     TrainingEnded,
     TrainingError,
 )
-from paramedic.version import VERSION
 
 if TYPE_CHECKING:
     from paramedic.integrations.watch import Watch
@@ -78,44 +69,14 @@ class Run:
         self._drops = Drops(settings.label)
         self._findings = Findings(settings.label, settings.stop_on)
         self._reproductions = Reproductions(settings.label)
-        inbox: SimpleQueue[Arrival] = SimpleQueue()
-        self._buffer = RowBuffer(self._drops, lambda: _wake(inbox))
-        register = RegisterRun(run=settings.identity, name=settings.name, client_version=VERSION)
-        registration = encode_registration(register)
-        outbox = Outbox(self._drops, settings.spool_directory, registration)
-        self._uplink: Uplink | None = None
-        self._sharing: Sharing | None = None
-        if settings.mode is Mode.ONLINE:
-            self._uplink = Uplink(
-                settings.endpoint,
-                registration,
-                outbox,
-                inbox,
-                self._drops,
-                self._findings.add,
-                self._reproductions.add,
-                self._buffer.refuse_norms,
-                settings.label,
-            )
-            self._sharing = Sharing(
-                settings.endpoint, settings.identity, self._uplink.guard, lambda: inbox.put(None), settings.label
-            )
-        self._sender = Sender(
-            self._buffer,
-            self._drops,
-            outbox,
-            inbox,
-            self._uplink,
-            settings.label,
-            lambda: warn_of_kept(settings),
-            self._sharing,
-        )
+        self._delivery = Delivery(settings, self._drops, self._findings, self._reproductions)
+        self._buffer = self._delivery.buffer
         self._buffer.put(description)
 
     def start(self) -> None:
         """Begins to deliver. `paramedic.init` has done so."""
         try:
-            self._sender.start()
+            self._delivery.start()
         except RuntimeError as error:
             self._open = False
             self._drops.add("internal_error", 0, f"cannot start a thread: {error}; nothing is recorded")
@@ -198,7 +159,7 @@ class Run:
         """
         self._collect()
         identity = self._settings.identity
-        return state_of(identity.project, identity.id, identity.attempt, self._last_step)
+        return state_of(identity.project, identity.id, identity.attempt, self.last_step)
 
     def before_end(self, flush: Callable[[], None]) -> None:
         """Has somebody report what it still holds before the run ends, or says what ended it."""
@@ -314,9 +275,7 @@ class Run:
             self._refuse()
             return
         try:
-            if self._sharing is None:
-                raise SampleError("in offline mode there is nobody to share with; share it from a run that is online")
-            self._sharing.offer(sample_of(x, y, limit))
+            self._delivery.share(sample_of(x, y, limit))
         except SampleError as error:
             self._drops.add("sample_not_shared", 0, str(error), str(error))
         except Exception as error:
@@ -393,21 +352,15 @@ class Run:
 
     def await_finish(self, timeout: float) -> None:
         """Waits for a run that was asked to end."""
-        if not self._inert and not self._sender.join(timeout):
+        if not self._inert and not self._delivery.join(timeout):
             self._drops.add("undelivered", 0, "the time to finish was not enough")
-        if self._last_step is not None:
+        if self.last_step is not None:
             lifecycle.remember(self._settings.spool_directory)
         lifecycle.discharge(self._identity, self)
 
     def fork_locks(self) -> tuple[lifecycle.Lock, ...]:
         """Returns what must be held across a fork."""
-        locks: tuple[lifecycle.Lock, ...] = (
-            self._buffer.lock,
-            self._drops.lock,
-            self._findings.lock,
-            self._reproductions.lock,
-        )
-        return locks if self._uplink is None else (*locks, self._uplink.guard)
+        return (self._drops.lock, self._findings.lock, self._reproductions.lock, *self._delivery.locks)
 
     def become_inert(self) -> None:
         """Makes the run do nothing any more."""
@@ -442,11 +395,7 @@ class Run:
         self._open = False
         failed = isinstance(status, str) and status == "failed"
         state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
-        self._sender.close(FinishRun(state=state, time=time.time()), timeout)
-
-    @property
-    def _last_step(self) -> int | None:
-        return self._buffer.last_step
+        self._delivery.close(FinishRun(state=state, time=time.time()), timeout)
 
     def _collect(self) -> None:
         for flush in self._before_end:
@@ -462,11 +411,6 @@ class Run:
 
     def _blame(self, error: Exception) -> None:
         self._drops.add("internal_error", 1, f"{type(error).__name__}: {error}")
-
-
-def _wake(inbox: SimpleQueue[Arrival]) -> None:
-    if inbox.empty():  # whatever is in there wakes the sender too
-        inbox.put(None)
 
 
 def _seconds(timeout: float) -> float:
