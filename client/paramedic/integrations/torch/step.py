@@ -22,7 +22,8 @@ class Step:
         self.complete = False
         self.updating = False
         self._optimizers = optimizers
-        self._measured: set[int] = set()
+        self._measurements = 0
+        self._used = [0] * optimizers
         self._updated: set[int] = set()
         self._backwards = 0
         self._logs = 0
@@ -30,11 +31,15 @@ class Step:
 
     def measured(self) -> None:
         """Gradients were measured, and wait for their optimizers."""
-        self._measured.update(range(self._optimizers))
+        self._measurements += 1
+
+    def forget_measured(self) -> None:
+        """What was measured of gradients is lost."""
+        self._used = [self._measurements] * self._optimizers
 
     def is_measured(self, optimizer: int) -> bool:
         """Whether gradients were measured since an optimizer's last update."""
-        return optimizer in self._measured
+        return self._used[optimizer] < self._measurements
 
     def went_back(self) -> None:
         """A backward pass ended."""
@@ -46,7 +51,7 @@ class Step:
 
     def updated(self, optimizer: int) -> bool:
         """An optimizer has updated; whether it was the last one."""
-        self._measured.discard(optimizer)
+        self._used[optimizer] = self._measurements
         self._updated.add(optimizer)
         return len(self._updated) == self._optimizers
 

@@ -1,6 +1,5 @@
 """The watch of a PyTorch loop."""
 
-import functools
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
@@ -103,13 +102,9 @@ class TorchWatch(Watch):
         self._on_optimizers: list[Any] = []
         self._hook_parameters()
         for position, each in enumerate(self._optimizers):
-            before, after = (
-                functools.partial(self._before_update, position),
-                functools.partial(self._after_update, position),
-            )
             self._on_optimizers += [
-                each.register_step_pre_hook(_uncompiled(before)),
-                each.register_step_post_hook(_uncompiled(after)),
+                each.register_step_pre_hook(_uncompiled(self._before_update, position)),
+                each.register_step_post_hook(_uncompiled(self._after_update, position)),
             ]
         if self._probes is not None:
             self._probes.begin()
@@ -143,6 +138,7 @@ class TorchWatch(Watch):
             scalars |= {PACE: (seconds, rows)} if rows else {}
         if not norms.serves(placed(self._optimizers)):
             self._norms = None
+            self._under_way.forget_measured()
         return Recorded(count, scalars, blocks) if count else None
 
     def _detach(self) -> None:
@@ -320,15 +316,15 @@ class TorchWatch(Watch):
         self._run.describe(probed_layers=names)
 
 
-def _uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
-    """Keeps a hook out of the code that a step of an optimizer is compiled to; it is called all the same."""
+def _uncompiled(hook: Callable[..., None], position: int) -> Callable[..., None]:
+    """Returns the hook of an optimizer, which stays out of the code that a step of it is compiled to."""
     outside = torch.compiler.disable(hook)
 
-    def called(*args: Any) -> None:
+    def called(optimizer: Any, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():  # what is around every hook that is not to be compiled costs more than this
-            outside(*args)
+            outside(position, optimizer, args, kwargs)
         else:
-            hook(*args)
+            hook(position, optimizer, args, kwargs)
 
     return called
 
