@@ -306,13 +306,15 @@ def test_a_copy_and_a_pickle_of_a_watched_model_are_models_like_any_other() -> N
 
 
 def test_another_models_loss_is_not_this_ones() -> None:
+    backward = torch.Tensor.backward
     model, other = nn.Linear(4, 3), nn.Linear(4, 3)
-    observer = Observer(model)
+    observer, of_other = Observer(model), Observer(other)
     functional.mse_loss(other(torch.randn(12, 4)), torch.zeros(12, 3)).backward()
     assert not observer.seen.losses
     entropy(model(torch.randn(12, 4))).backward()
     assert [loss.name for loss in observer.seen.losses] == [SPARSE]
-    observer.remove()
+    assert [loss.name for loss in of_other.seen.losses] == ["mean_squared_error"]
+    assert torch.Tensor.backward is backward
 
 
 def test_a_watched_loop_says_all_this(tmp_path: Path) -> None:

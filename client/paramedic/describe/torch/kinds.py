@@ -275,5 +275,7 @@ def takes_activation(layer: Neutral) -> bool:
 
 def is_compiled(module: Any) -> bool:
     """Whether a module runs as compiled code, into which nobody looks."""
-    compiled = getattr(module, "_compiled_call_impl", None) is not None
-    return compiled or isinstance(module, torch._dynamo.OptimizedModule | torch.jit.ScriptModule)
+    if getattr(module, "_compiled_call_impl", None) is not None or isinstance(module, torch.jit.ScriptModule):
+        return True
+    # Its class stands where importing it would take seconds, in a module that is there only if it is needed.
+    return any(base.__name__ == "OptimizedModule" for base in type(module).__mro__)

@@ -9,7 +9,7 @@ while it still holds the targets. After the first step nothing of this is left.
 import functools
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ from paramedic.describe.torch import (
 )
 from paramedic.describe.torch.forward import INPUT
 from paramedic.describe.torch.kinds import CHANNELS_FIRST
+from paramedic.integrations.torch import before_backward
 from paramedic.integrations.torch.entrances import entrances, redirected
 from paramedic.integrations.torch.hook import Hook
 from paramedic.v1.description_pb2 import LABEL_ENCODING_BINARY, LABEL_ENCODING_INTEGER, ArrayProfile
@@ -70,14 +71,13 @@ class Observer:
         self._pending: list[tuple[list[int], tuple[int, ...]]] = []
         self._made_by: Any = WeakIdKeyDictionary()
         self._handles: list[Any] = []
-        self._backward = _BeforeBackward(self.see_loss)
         self._entrances = [
             entrance.register_forward_pre_hook(Hook(self._enter), prepend=True, with_kwargs=True)
             for entrance in entrances(model)
         ]
         if isinstance(loss, torch.nn.Module) and not is_compiled(loss):
             self._entrances.append(loss.register_forward_pre_hook(Hook(self._before_loss)))
-        self._backward.insert()
+        before_backward.tell(self.see_loss)
 
     def finish(self) -> None:
         """Looks no further, as the first step is over."""
@@ -327,7 +327,7 @@ class Observer:
     def _finish(self) -> None:
         """Describes what was kept of the data, and lets go of everything."""
         self._take_off(self._handles)
-        self._backward.remove()
+        before_backward.tell_no_more(self.see_loss)
         self._made_by.clear()
         given, self._given = self._given, None
         if given is not None and not self.seen.inputs:
@@ -376,34 +376,6 @@ class Observer:
         for handle in handles:
             handle.remove()
         handles.clear()
-
-
-class _BeforeBackward:
-    """Is told of the next tensor whose backward pass begins; until then, and no longer."""
-
-    def __init__(self, tell: Callable[[Any], None]) -> None:
-        self._tell = tell
-        self._stand_in: Any = None
-        self._original: Any = None
-
-    def insert(self) -> None:
-        if self._stand_in is not None:
-            return
-        original = self._original = torch.Tensor.backward
-
-        @functools.wraps(original)
-        def backward(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._stand_in is not None:
-                self._tell(tensor)
-            return original(tensor, *args, **kwargs)
-
-        self._stand_in = backward
-        torch.Tensor.backward = backward
-
-    def remove(self) -> None:
-        stand_in, self._stand_in = self._stand_in, None
-        if stand_in is not None and torch.Tensor.backward is stand_in:
-            torch.Tensor.backward = self._original
 
 
 def _tensors(structure: Any) -> Iterator[Any]:
