@@ -31,6 +31,7 @@ class Classifier(lightning.LightningModule):
 
 
 if __name__ == "__main__":
+    lightning.seed_everything(0)
     x = torch.randn(2048, 8)
     training, validation = random_split(TensorDataset(x, x[:, :3].argmax(1)), [0.9, 0.1])
     monitor = Monitor(project="examples", name="lightning", stop_on="critical")
