@@ -1,10 +1,8 @@
 """What watching a session of TensorFlow 1 costs a small LSTM's training, with no service listening."""
 
-import gc
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,52 +11,48 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"  # the cells of TensorFlow 1 exist only 
 
 import numpy as np
 import tensorflow as tf
+from pairs import alternate, overhead
 
 import paramedic
 from paramedic.integrations.tensorflow1 import watch
 
 tf1 = tf.compat.v1
-tf1.disable_v2_behavior()
-tf1.logging.set_verbosity(tf1.logging.ERROR)
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
-RUNS = 100
-PAIRS, ALL_SIGNALS_PAIRS, NORM_PAIRS = 40, 20, 12
+RUNS = 40
+PAIRS, ALL_SIGNALS_PAIRS, NORM_PAIRS = 64, 32, 16
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 
 def measure() -> dict[str, float]:
-    """Alternates runs of bare, watched and hand-measured sessions, in one process, traced and warm.
+    """Alternates bare, watched and hand-measured sessions, in one process, warm.
 
     Returns:
         `tensorflow1_watch_overhead`: median over pairs of neighbouring loops of watched over bare, by the clock, less
         1, without probes; `_low` and `_high` bound it with 95% confidence (order statistics), `_cpu` is the same of the
         processor time of the process. `tensorflow1_watch_all_signals_overhead` and so on: with probes, on their default
-        schedule. `tensorflow1_norm_loop_overhead`: of a loop that fetches each gradient and takes its norm by numpy.
+        schedule. `tensorflow1_norm_loop_overhead` and so on: of a loop that fetches each gradient and takes its norm.
         `tensorflow1_bare_step_us`: a bare step.
     """
-    bare, train, gradients = _session()
+    tf1.disable_v2_behavior()
+    tf1.logging.set_verbosity(tf1.logging.ERROR)
     with tempfile.TemporaryDirectory() as spool:
-        run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
-        plain = _alternate(bare, _watched(run, probes=False), PAIRS)
-        everything = _alternate(bare, _watched(run, probes=True), ALL_SIGNALS_PAIRS)
-        by_hand = _alternate(bare, lambda x, y: _norms(train, gradients, x, y), NORM_PAIRS)
-        run.finish(timeout=10)
+        with paramedic.init("benchmark", url=NOBODY, spool_dir=spool) as run:
+            norms = alternate(_training(None), _training(run, probes=False), PAIRS)
+        with paramedic.init("benchmark", url=NOBODY, spool_dir=spool) as run:
+            everything = alternate(_training(None), _training(run, probes=True), ALL_SIGNALS_PAIRS)
+        by_hand = alternate(_training(None), _training(None, by_hand=True), NORM_PAIRS)
     return {
-        **_overhead("tensorflow1_watch", plain),
-        **_overhead("tensorflow1_watch_all_signals", everything),
-        "tensorflow1_norm_loop_overhead": _overhead("by_hand", by_hand)["by_hand_overhead"],
-        "tensorflow1_bare_step_us": float(np.median(plain[:, 0, 0]) / RUNS * 1e6),
+        **overhead("tensorflow1_watch", norms),
+        **overhead("tensorflow1_watch_all_signals", everything),
+        **overhead("tensorflow1_norm_loop", by_hand),
+        "tensorflow1_bare_step_us": float(np.median(norms[:, 0, 0]) / RUNS * 1e6),
     }
 
 
-Loop = Callable[[np.ndarray, np.ndarray], Any]
-
-
-def _session() -> tuple[Loop, Loop, list[Any]]:
-    """A training in a session of its own: what makes a step, what runs more beside it, and its gradients."""
-    graph = tf1.Graph()
-    with graph.as_default():
+def _training(run: paramedic.Run | None, *, probes: bool = False, by_hand: bool = False) -> Callable[[], None]:
+    """A loop of some steps in a session of its own."""
+    with tf1.Graph().as_default():
         tf1.set_random_seed(0)
         x = tf1.placeholder(tf.float32, [None, STEPS, FEATURES])
         y = tf1.placeholder(tf.int64, [None])
@@ -67,64 +61,24 @@ def _session() -> tuple[Loop, Loop, list[Any]]:
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits))
         optimizer = tf1.train.AdamOptimizer(0.001)
         gradients = optimizer.compute_gradients(loss)
-        train = optimizer.apply_gradients(gradients)
-        session = tf1.Session()
+        fetches: list[Any] = [optimizer.apply_gradients(gradients), loss]
+        if by_hand:
+            fetches.append([gradient for gradient, _ in gradients])
+        # One thread: the graph is small, and how threads happen to take turns would be most of what is measured.
+        session = tf1.Session(config=tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1))
         session.run(tf1.global_variables_initializer())
-
-    def step(inputs: np.ndarray, targets: np.ndarray) -> Any:
-        return session.run([train, loss], {x: inputs, y: targets})
-
-    def more(tensors: Any, inputs: np.ndarray, targets: np.ndarray) -> Any:
-        return session.run([train, loss, tensors], {x: inputs, y: targets})
-
-    step.session = session  # type: ignore[attr-defined]
-    return step, more, [gradient for gradient, _ in gradients]
-
-
-def _watched(run: paramedic.Run, *, probes: bool) -> Loop:
-    step, _, _ = _session()
-    watch(run, step.session, probes=probes)  # type: ignore[attr-defined]
-    return step
-
-
-def _norms(more: Callable[..., Any], gradients: list[Any], x: np.ndarray, y: np.ndarray) -> list[float]:
-    return [float(np.linalg.norm(gradient)) for gradient in more(gradients, x, y)[2]]
-
-
-def _alternate(bare: Loop, other: Loop, pairs: int) -> np.ndarray:
-    """Seconds of loops in pairs [pairs, bare or other, clock or processor]."""
-    for _ in range(2):
-        for loop in (bare, other):
-            _train(loop)
-    times = np.empty((pairs, 2, 2))
-    for pair in range(pairs):
-        # Whoever comes later finds warmer caches and a busier machine: each does in turn.
-        for side in (0, 1) if pair % 2 else (1, 0):
-            times[pair, side] = _train((bare, other)[side])
-    return times
-
-
-def _train(loop: Loop) -> np.ndarray:
+    if run is not None:
+        watch(run, session, probes=probes)
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(BATCH, STEPS, FEATURES)).astype("float32"), rng.integers(0, CLASSES, BATCH)
-    gc.collect()  # not in the middle of either
-    start = np.array([time.perf_counter(), time.process_time()])
-    for _ in range(RUNS):
-        loop(x, y)
-    return np.array([time.perf_counter(), time.process_time()]) - start
+    feed = {x: rng.normal(size=(BATCH, STEPS, FEATURES)), y: rng.integers(0, CLASSES, BATCH)}
 
+    def train() -> None:
+        for _ in range(RUNS):
+            _, _, *measured = session.run(fetches, feed)
+            for gradient in measured[0] if measured else ():
+                float(np.linalg.norm(gradient))
 
-def _overhead(name: str, times: np.ndarray) -> dict[str, float]:
-    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
-    pairs = len(overhead)
-    # Ranks below the lower bound: as many heads as n tosses of a coin fall short of with a probability of 2.5%.
-    outside = int((pairs - 1.96 * pairs**0.5) / 2)
-    return {
-        f"{name}_overhead": float(np.median(overhead[:, 0])),
-        f"{name}_overhead_low": float(overhead[outside, 0]),
-        f"{name}_overhead_high": float(overhead[-1 - outside, 0]),
-        f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
-    }
+    return train
 
 
 if __name__ == "__main__":

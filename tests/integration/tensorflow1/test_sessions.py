@@ -85,6 +85,9 @@ def test_what_the_loop_says_stands_beside_its_steps(trainings: Trainings) -> Non
     assert told.steps() == [1, 2, 3, 4, 5]
     assert told.scalar("accuracy") == {1: 0.0, 2: 0.1, 3: 0.2, 4: 0.3, 5: 0.4}
     assert told.scalar("val_loss") == {5: 0.5}
+    losses = told.scalar("loss")
+    assert list(losses) == [1, 2, 3, 4, 5]
+    assert losses[4] == 7.0 != losses[3]
     assert told.scalar("learning_rate") == pytest.approx(dict.fromkeys(range(1, 6), 0.1))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from paramedic.integrations.tensorflow1.watch import Beside, GraphWatch
+from paramedic.integrations.tensorflow1.graph_watch import Beside, GraphWatch
 from paramedic.integrations.watch import EVERY, Unwatched, Watch
 from paramedic.run import Run
 

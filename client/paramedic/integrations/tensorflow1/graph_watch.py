@@ -37,10 +37,12 @@ _FORGOTTEN = 100
 _MOST_FETCHES = 1000
 """Kinds of run that are remembered: a loop that fetches something new every time would fill the memory."""
 
+_SEQUENCES = frozenset({list, tuple})
+
 SessionRun = Callable[..., Any]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Beside:
     """A run that makes a step, and what is done beside it.
 
@@ -49,14 +51,12 @@ class Beside:
         fetches: To add to those of the run: a row of each tap, and those of the probe.
         probe: That the fetches belong to, besides those of every step; None for no others.
         weighed: Whether the weights were copied before it.
-        began: Clock, seconds.
     """
 
     taps: tuple[Tap, ...]
     fetches: list[Any]
-    probe: Probe | None
-    weighed: bool
-    began: float
+    probe: Probe | None = None
+    weighed: bool = False
 
 
 class GraphWatch(Watch):
@@ -103,9 +103,13 @@ class GraphWatch(Watch):
         # Of the optimizers that have run: where their numbers belong, and when they ran last.
         self._places: dict[Tap, Place] = {}
         self._ran_at: dict[Tap, int] = {}
-        self._trained: dict[Any, tuple[Any, tuple[Tap, ...]]] = {}
+        # By what a run fetches: that itself, and what every step of it does; None where it makes no step.
+        self._known: dict[Any, tuple[Any, Beside | None]] = {}
+        self._leaves: set[type] = set()
+        self._settled: Beside | None = None
         self._steps = Steps()
         self._probed: Probed | None = None
+        self._began = 0.0
         self._usual = 0.0
         self._sampled = False
         self._add_taps()
@@ -125,8 +129,8 @@ class GraphWatch(Watch):
         if self.off or not self._run.recording:
             return None
         try:
-            taps = self._trained_by(fetches)
-            return self._prepare(session_run, taps) if taps else None
+            usual = self._usually(fetches)
+            return None if usual is None else self._prepare(session_run, usual)
         except Exception as problem:
             self.switch_off(problem)
             return None
@@ -140,7 +144,11 @@ class GraphWatch(Watch):
             beside: As `before` returned it.
             fetched: What its fetches were.
         """
-        seconds = time.perf_counter() - beside.began
+        if beside is self._settled:  # nearly every run: one optimizer, and nothing but what every step has
+            self._steps.add_whole(fetched[0])
+            self._stepped()
+            return
+        seconds = time.perf_counter() - self._began
         complete = False
         for tap, row in zip(beside.taps, fetched, strict=False):
             weights = self._weigh(session_run, tap) if beside.weighed else None
@@ -169,11 +177,8 @@ class GraphWatch(Watch):
         self._remark({"loss": loss, **scalars})
 
     def _remark(self, scalars: dict[str, Any]) -> None:
-        step = self._steps.last
-        if step is None:
+        if not self._steps.say({name: float(value) for name, value in scalars.items()}):
             self._run.log(self.step, **scalars)
-        else:
-            step.said |= {name: float(value) for name, value in scalars.items()}
 
     def _recorded(self) -> Recorded | None:
         return self._steps.collect()
@@ -197,21 +202,48 @@ class GraphWatch(Watch):
                 tap = Tap(self._graph, application, self._loss)
                 self._probes[tap] = Probe(self._graph, tap, everything=self._probing)
 
-    def _trained_by(self, fetches: Any) -> tuple[Tap, ...]:
-        """Returns the optimizers that make a step in a run."""
-        flat = tf.nest.flatten(fetches)
-        key = tuple(each if isinstance(each, str) else id(each) for each in flat)
-        if key not in self._trained:
-            if len(self._trained) >= _MOST_FETCHES:
-                self._trained.clear()
+    def _usually(self, fetches: Any) -> Beside | None:
+        """Returns what every run with these fetches does beside them; None where they make no step."""
+        plain = type(fetches) in _SEQUENCES and self._leaves.issuperset(map(type, fetches))
+        flat = fetches if plain else tf.nest.flatten(fetches)  # which takes as long as all the rest
+        key = tuple(map(id, flat))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST_FETCHES:
+                self._known.clear()
             running = ancestors(operation for each in flat for operation in _operations(self._graph, each))
             if not self._graph.finalized:
                 self._add_taps()
+            taps = tuple(tap for tap in self._probes if tap.runs_in(running))
             # Kept with the fetches: identities are theirs only for as long as they exist.
-            self._trained[key] = flat, tuple(tap for tap in self._probes if tap.runs_in(running))
-        return self._trained[key][1]
+            self._leaves.update(type(each) for each in flat if isinstance(each, tf.Tensor | tf.Operation))
+            known = list(flat), Beside(taps, [tap.row for tap in taps]) if taps else None
+            self._known[key] = known
+        return known[1]
 
-    def _prepare(self, session_run: SessionRun, taps: tuple[Tap, ...]) -> Beside:
+    def _prepare(self, session_run: SessionRun, usual: Beside) -> Beside:
+        if usual is not self._settled:
+            self._settle(session_run, usual)
+        taps, number = usual.taps, self.step + 1
+        first = next(iter(self._places))
+        probe, fetches = None, usual.fetches
+        if first in taps:
+            if self._probing and self._probe_schedule.due(number):
+                probe = self._probes[first]
+                fetches = [*fetches, probe.fetches]
+            elif not self._sampled:
+                probe = self._probes[first]
+                fetches = [*fetches, probe.sample]
+        weighing = number == self._weighed_step or self._weight_schedule.due(number)
+        weighed = weighing and self._copy(session_run, taps, number)
+        if probe is None and not weighed:
+            return usual
+        self._began = time.perf_counter()
+        return Beside(taps, fetches, probe, weighed)
+
+    def _settle(self, session_run: SessionRun, usual: Beside) -> None:
+        """Sees to what changes from run to run only where several optimizers train."""
+        taps = usual.taps
         if self._global_step is not None:
             self._resume(session_run)
         if any(tap not in self._places for tap in taps):
@@ -220,21 +252,8 @@ class GraphWatch(Watch):
             self._arrange([*self._places, *(tap for tap in taps if tap not in self._places)])
         if any(self._steps.ends_before(self._places[tap]) for tap in taps):
             self._close()
-        number = self.step + 1
-        for tap in taps:
-            self._ran_at[tap] = number
-        fetches: list[Any] = [tap.row for tap in taps]
-        first = next(iter(self._places))
-        probe = None
-        if first in taps:
-            if self._probing and self._probe_schedule.due(number):
-                probe = self._probes[first]
-                fetches.append(probe.fetches)
-            elif not self._sampled:
-                probe = self._probes[first]
-                fetches.append(probe.sample)
-        weighed = self._copy(session_run, taps, number)
-        return Beside(taps, fetches, probe, weighed, time.perf_counter())
+        self._ran_at.update((tap, self.step + 1) for tap in taps)
+        self._settled = usual if len(self._places) == 1 else None
 
     def _resume(self, session_run: SessionRun) -> None:
         """Goes on where a checkpoint left off; a graph that counts no steps begins at 0."""
@@ -243,9 +262,7 @@ class GraphWatch(Watch):
             self._step = max(self._step, int(session_run(step)))
 
     def _copy(self, session_run: SessionRun, taps: tuple[Tap, ...], number: int) -> bool:
-        """Copies the weights, where their norms are due."""
-        if number != self._weighed_step and not self._weight_schedule.due(number):
-            return False
+        """Copies the weights; whether they could be read."""
         began = time.perf_counter()
         try:
             for tap in taps:
@@ -284,6 +301,8 @@ class GraphWatch(Watch):
         if not self._steps.close():
             return
         self._stepped()
+        if len(self._places) < 2:
+            return
         gone = [tap for tap, number in self._ran_at.items() if number <= self.step - _FORGOTTEN]
         if gone:
             self._fetch(None)
@@ -301,10 +320,9 @@ class GraphWatch(Watch):
             self._places[tap] = Place(
                 {f"{name}{behind}": place for name, place in tap.reported.items()},
                 np.array([columns[variable] for variable in tap.variables], np.int64),
-                len(tap.variables) == len(columns),
             )
         self._ran_at = {tap: self._ran_at.get(tap, self.step) for tap in taps}
-        self._steps.resize(len(columns))
+        self._steps.arrange(len(columns), list(self._places.values()))
         self._run.describe(described(taps, self._probes[taps[0]], list(columns)))
 
 
