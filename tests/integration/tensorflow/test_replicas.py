@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], P
     return json.loads((directory / "left.json").read_text()), directory
 
 
-@pytest.mark.parametrize("kind", ["fit", "loop", "clipped"])
+@pytest.mark.parametrize("kind", ["fit", "loop"])
 def test_replicas_are_measured_as_one_and_left_as_they_were(kind: str, trained: Any) -> None:
     everything, directory = trained
     left = everything[kind]
