@@ -41,6 +41,8 @@ _NAMED: dict[str, Callable[[Any], Any]] = {
     "exponential": np.exp,
 }
 _RANGE = 8.0
+_MOST = 4096
+"""Numbers at which functions are compared."""
 _TOLERANCE = 2e-3  # the two ways of writing GELU differ by less
 _LOW_PRECISION_TOLERANCE = 0.05
 
@@ -81,25 +83,27 @@ def named(graph: Graph, functions: Sequence[tuple[Value, Value]]) -> list[str]:
         graph: The graph.
         functions: What each is applied to, and what it makes of it.
     """
-    grids = [_grid(before) for before, _ in functions]
 
     def values() -> list[Any]:
-        return [
-            graph.derive(after, {before: jnp.asarray(grid, before.dtype)}).astype(jnp.float32)
-            for grid, (before, after) in zip(grids, functions, strict=True)
-        ]
+        grids = [_grid(before) for before, _ in functions]
+        made = [graph.derive(after, {before: grid}) for grid, (before, after) in zip(grids, functions, strict=True)]
+        return [[_some(each) for each in pair] for pair in zip(grids, made, strict=True)]
 
+    pairs = jax.device_get(jax.jit(values)())
     return [
-        _name(np.asarray(grid, np.float64), np.asarray(found), before.dtype)
-        for grid, found, (before, _) in zip(grids, jax.jit(values)(), functions, strict=True)
+        _name(np.asarray(x, np.float64), found, before.dtype)
+        for (x, found), (before, _) in zip(pairs, functions, strict=True)
     ]
 
 
-def _grid(value: Value) -> npt.NDArray[np.float32]:
-    size = math.prod(value.shape)
-    # Evenly spread, whatever part of it a small layer takes.
-    places = (np.arange(size) * 0.6180339887498949) % 1
-    return (_RANGE * (2 * places - 1)).astype(np.float32).reshape(value.shape)
+def _grid(value: Value) -> Any:
+    # Evenly spread, whatever part of it is looked at. Made by the compiled program: it may be large.
+    places = (jnp.arange(math.prod(value.shape), dtype=jnp.float32) * 0.618034) % 1
+    return (_RANGE * (2 * places - 1)).astype(value.dtype).reshape(value.shape)
+
+
+def _some(values: Any) -> Any:
+    return values.ravel()[:_MOST].astype(jnp.float32)
 
 
 def _name(x: npt.NDArray[np.float64], found: npt.NDArray[np.float32], dtype: Any) -> str:

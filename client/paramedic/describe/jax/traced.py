@@ -1,6 +1,7 @@
 """A loss function as it was traced, and what could be recognised in it."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ _LOG = logging.getLogger("paramedic")
 
 MAX_SAMPLES = 32
 """Samples of the first batch that are kept, to look at the model with."""
+
+MAX_NUMBERS = 4_000_000
+"""Numbers that the largest value may have for them; fewer samples are kept of larger models, two at least."""
 
 
 class TracedLoss:
@@ -77,7 +81,7 @@ class TracedLoss:
         if len(ends) != 1 or len(self.targets) != 1:
             return
         output, target = ends[0].output, self.graph.inputs[len(params) + self.targets[0]]
-        if ends[0].unit_axis != len(output.shape) - 1:
+        if ends[0].unit_axis != len(output.shape) - 1 or math.prod(output.shape) > MAX_NUMBERS:
             return
         axes = self.sample_axis(output) or 0, self.sample_axis(target) or 0
         given = dict(zip(self.graph.inputs, [*params, *self.arguments], strict=True))
@@ -99,12 +103,11 @@ class TracedLoss:
         for size in _batch_sizes(given):
             count = min(size, MAX_SAMPLES)
             try:
-                some, fewer = (
-                    [leaf[:number] if leaf.shape[:1] == (size,) else leaf for leaf in given]
-                    for number in (count, count - 1)
-                )
-                graph, other = (graph_of(jax.make_jaxpr(self._call)(params, each), [0]) for each in (some, fewer))
-                axes = _differing(graph, other)
+                some, graph, axes = self._trace_samples(params, given, size, count)
+                largest = max(math.prod(value.shape) for node in graph.nodes for value in node.outputs)
+                if largest > MAX_NUMBERS and count > 2:
+                    count = max(2, count * MAX_NUMBERS // largest)
+                    some, graph, axes = self._trace_samples(params, given, size, count)
             except Exception:
                 _LOG.debug("the loss function does not take %d of %d samples", count, size, exc_info=True)
                 continue
@@ -112,6 +115,15 @@ class TracedLoss:
             return [jnp.array(leaf, copy=True) for leaf in some], graph, axes
         graph = graph_of(jax.make_jaxpr(self._call)(params, given), [0])
         return [jnp.array(leaf, copy=True) for leaf in given], graph, None
+
+    def _trace_samples(
+        self, params: list[Any], given: list[Any], size: int, count: int
+    ) -> tuple[list[Any], Graph, dict[Value, int]]:
+        some, fewer = (
+            [leaf[:number] if leaf.shape[:1] == (size,) else leaf for leaf in given] for number in (count, count - 1)
+        )
+        graph, other = (graph_of(jax.make_jaxpr(self._call)(params, each), [0]) for each in (some, fewer))
+        return some, graph, _differing(graph, other)
 
     def _roles(self, data: Sequence[Value]) -> tuple[list[int], list[int]]:
         """Divides the arguments into inputs and targets."""
