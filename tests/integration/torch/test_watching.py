@@ -254,6 +254,21 @@ def test_a_problem_of_ours_switches_the_watch_off_and_the_loop_goes_on(
     recording.run.finish(timeout=30)
 
 
+def test_where_memory_is_short_weights_are_left_out(recording, monkeypatch) -> None:
+    def fail(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError("none left")
+
+    model = network()
+    optimizer = sgd(model)
+    watch = recording.run.watch(model, optimizer)
+    monkeypatch.setattr(torch, "_foreach_mul", fail)  # what copies the weights
+    train(model, optimizer, watch, 4)
+    told = recording.told()
+    assert told.steps() == [1, 2, 3, 4]
+    assert len(told.norms("gradient_norm")) == 4
+    assert not any(block.signal != 1 for batch in told.batches for block in batch.tensors if block.signal < 4)
+
+
 def test_a_second_loop_goes_on_where_the_first_one_ended(recording) -> None:
     model = network()
     for _ in range(2):

@@ -64,6 +64,7 @@ class Norms:
         self._rows = 0
         self._sampled_rows: list[int] = []
         self._sampling = False
+        self._has_room = True
 
     @property
     def parameters(self) -> list[Any]:
@@ -103,10 +104,18 @@ class Norms:
 
     def remember(self, optimizer: int) -> None:
         """Keeps weights as they are before their optimizer updates them."""
+        if not self._has_room:
+            return
         self._sampling = True
-        with torch.no_grad():
-            for group in self._of.get(optimizer, ()):
-                group.remember()
+        try:
+            with torch.no_grad():
+                for group in self._of.get(optimizer, ()):
+                    group.remember()
+        except torch.cuda.OutOfMemoryError:
+            # The training needs all there is, and does without norms of weights and updates.
+            self._sampling = self._has_room = False
+            for group in self._groups:
+                group.forget()
 
     def updated(self, optimizer: int) -> None:
         """Takes in that an optimizer updated its parameters by the gradients that were measured last."""
@@ -200,6 +209,10 @@ class _Group:
         """Keeps the weights."""
         # By one call; and where activations were kept for the backward pass, there is room for a copy now.
         self._before = torch._foreach_mul(self.parameters, 1)
+
+    def forget(self) -> None:
+        """Keeps no weights."""
+        self._before = []
 
     def measure_update(self) -> None:
         """Measures the weights that were kept, and what was added to them since."""

@@ -37,7 +37,8 @@ class TorchWatch(Watch):
     begins again. Gradients are measured at the end of the last backward pass before it: before they are clipped,
     without the loss scale, after ranks have averaged them. Gradients that no backward pass brought, but the loop
     itself, are measured when the optimizer begins. Losses of several backward passes before one step are averaged.
-    Weights and updates are measured at each of the first 64 steps, and at every 16th from there on.
+    Weights and updates are measured at each of the first 64 steps, and at every 16th from there on. Steps that are
+    replayed from a CUDA graph are not seen.
 
     Example:
         >>> watch = run.watch(model, optimizer, loss=criterion, scaler=scaler)
@@ -182,7 +183,7 @@ class TorchWatch(Watch):
     @guarded
     def backward_began(self) -> None:
         """A backward pass has brought its first gradient."""
-        if not self._run.recording:
+        if not self._run.recording or _captured():
             return
         if not self._under_way.updating:
             self._close_if_complete()
@@ -211,7 +212,7 @@ class TorchWatch(Watch):
 
     @guarded
     def _before_update(self, position: int, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if not self._run.recording:
+        if not self._run.recording or _captured():
             return
         step = self._under_way
         if step.has_updated(position):
@@ -314,6 +315,11 @@ class TorchWatch(Watch):
 
     def _layers_known(self, names: list[str]) -> None:
         self._run.describe(probed_layers=names)
+
+
+def _captured() -> bool:
+    """Whether what happens here only goes into a CUDA graph: to wait for the device would be an error there."""
+    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def _uncompiled(hook: Callable[..., None], position: int) -> Callable[..., None]:
