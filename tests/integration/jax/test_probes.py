@@ -186,3 +186,17 @@ def test_a_loss_that_takes_one_number_of_samples_only_is_described_all_the_same(
     assert [layer.activation for layer in told.description.model.layers] == ["tanh"]
     assert list(told.scalar("probe_seconds")) == [1]
     assert not told.description.probed_layers
+
+
+def test_a_loss_that_calls_back_is_not_computed_beside_the_training(recording) -> None:
+    called = []
+
+    def loss_fn(params: Any, x: Any, y: Any) -> Any:
+        jax.debug.callback(lambda: called.append(1))
+        return jnp.mean(jnp.square(x @ params["weight"] - y))
+
+    told = probed(recording, loss_fn, {"weight": jnp.asarray(normal(4, 3))}, normal(SAMPLES, 4), normal(SAMPLES, 3))
+    jax.effects_barrier()
+    assert called == []
+    assert [layer.kind for layer in told.description.model.layers] == ["Dense"]
+    assert told.scalar("probe_seconds") == {}

@@ -89,11 +89,13 @@ class Graph:
         inputs: Its arguments, flat.
         outputs: What it returns.
         nodes: Operations that its outputs need, each behind those that it reads.
+        pure: Whether it does nothing but compute them; what prints, or calls back, does more.
     """
 
     inputs: list[Value]
     outputs: list[Value]
     nodes: list[Node]
+    pure: bool = True
 
     def evaluate(
         self,
@@ -166,7 +168,7 @@ def graph_of(closed: Any, outputs: Sequence[int] | None = None) -> Graph:
     inputs = [Value(var.aval) for var in closed.jaxpr.invars]
     found = _open(closed.jaxpr, closed.consts, inputs, nodes)
     chosen = found if outputs is None else [found[place] for place in outputs]
-    return Graph(inputs, chosen, _needed(nodes, chosen))
+    return Graph(inputs, chosen, _needed(nodes, chosen), not closed.jaxpr.effects)
 
 
 def body_of(node: Node) -> Graph:

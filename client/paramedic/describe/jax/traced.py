@@ -78,7 +78,7 @@ class TracedLoss:
             params: The arrays among the parameters.
         """
         ends = self.ends()
-        if len(ends) != 1 or len(self.targets) != 1:
+        if len(ends) != 1 or len(self.targets) != 1 or not self.graph.pure:
             return
         output, target = ends[0].output, self.graph.inputs[len(params) + self.targets[0]]
         if ends[0].unit_axis != len(output.shape) - 1 or math.prod(output.shape) > MAX_NUMBERS:

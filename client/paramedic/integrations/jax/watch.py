@@ -54,7 +54,8 @@ def watch(
     Args:
         run: Where to report.
         loss_fn: Takes the parameters and the arguments; returns the loss, or the loss and something else
-            (`has_aux=True`). It is pure, as JAX asks of it.
+            (`has_aux=True`). It is pure, as JAX asks of it; one that prints or calls back is never computed here, only
+            traced.
         params: A pytree, as the loop begins with.
         *arguments: The other arguments of the loss function in the first step: a batch, keys of random numbers,
             whatever it takes.
@@ -105,7 +106,7 @@ class JaxWatch(Watch):
         self._probes: Probes | None = None
         description = RunDescription()
         description.CopyFrom(described.description)
-        if probes and described.traced is not None:
+        if probes and described.traced is not None and described.traced.graph.pure:
             self._probes = Probes(described.traced, self._order)
             description.probed_layers.extend(self._probes.layers)
         run.describe(description)
