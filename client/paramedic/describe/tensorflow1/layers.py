@@ -162,7 +162,7 @@ class _Reader:
             self._begin(operation, f"Global{name}Pooling{data[0].shape.rank - 2}D", data[0], [], [])
         elif kind in _JOINS and len(data) > 1 and len(behind) > 1:
             self._begin(operation, _JOINS[kind], data[0], [], [])
-        elif kind in _MOVING or not behind:
+        elif kind in _MOVING or not (behind or weights):
             self._pass(operation, behind)  # what is done to inputs before the first layer is done to the data
         elif kind in _SCALINGS and len(data) == 1 and not weights:
             self._begin(operation, "Rescaling", data[0], [], [])

@@ -225,8 +225,8 @@ class GraphWatch(Watch):
         if usual is not self._settled:
             self._settle(session_run, usual)
         taps, number = usual.taps, self.step + 1
-        first = next(iter(self._places))
         probe, fetches = None, usual.fetches
+        first = taps[0] if usual is self._settled else next(iter(self._places))
         if first in taps:
             if self._probing and self._probe_schedule.due(number):
                 probe = self._probes[first]

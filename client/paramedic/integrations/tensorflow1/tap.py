@@ -74,7 +74,7 @@ def _whole(update: Update) -> Any:
     if summed:
         return summed[0].outputs[0]
     rows, places = tf.unique(gradient.indices)
-    return tf1.unsorted_segment_sum(gradient.values, places, tf.shape(rows)[0])
+    return tf.math.unsorted_segment_sum(gradient.values, places, tf.shape(rows)[0])
 
 
 def _sums(operation: Any, gradient: Gradient) -> bool:
