@@ -295,6 +295,18 @@ def test_a_first_step_that_fails_is_looked_at_again() -> None:
     observer.remove()
 
 
+def test_a_forward_pass_that_only_tried_the_model_is_none_of_the_training() -> None:
+    def step(model: Any) -> Any:
+        model(torch.zeros(1, 4))
+        logits = model(torch.randn(12, 4))
+        model(torch.ones(2, 4))
+        return entropy(logits)
+
+    description = described_step(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), step)
+    assert losses(description) == [(SPARSE, True)]
+    assert list(description.data.targets[0].class_counts) == [4, 4, 4]
+
+
 def test_a_copy_and_a_pickle_of_a_watched_model_are_models_like_any_other() -> None:
     model = nn.Sequential(nn.Linear(4, 3))
     observer = Observer(model)

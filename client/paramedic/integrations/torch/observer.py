@@ -7,42 +7,37 @@ while it still holds the targets. After the first step nothing of this is left.
 """
 
 import functools
-import itertools
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils.weak import WeakIdKeyDictionary
 
 from paramedic.describe.data import MAX_VALUES, array_profile, arrays
 from paramedic.describe.torch import (
     RECURRENT,
     STATE,
     Call,
-    Forward,
     FoundLoss,
     Seen,
     found_losses,
     is_compiled,
     named_leaves,
     named_loss,
-    operation,
     unwrapped,
 )
-from paramedic.describe.torch.forward import INPUT
 from paramedic.describe.torch.kinds import CHANNELS_FIRST
 from paramedic.integrations.torch import before_backward
 from paramedic.integrations.torch.entrances import entrances, redirected
+from paramedic.integrations.torch.followed import MAX_CALLS, Followed
 from paramedic.integrations.torch.hook import Hook
 from paramedic.v1.description_pb2 import LABEL_ENCODING_BINARY, LABEL_ENCODING_INTEGER, ArrayProfile
 
 _LOG = logging.getLogger("paramedic")
 
-_MARK = "paramedic"
-_MAX_CALLS = 20_000
+_MAX_PASSES = 4
+_MAX_ENTRIES = 1000
 _TARGETS = frozenset({"labels", "label", "targets", "target"})
-_numbers = itertools.count(1)
 
 
 class Observer:
@@ -62,14 +57,12 @@ class Observer:
         """
         self.seen = Seen()
         self._model = model
-        self._forward: Forward | None = None
-        self._number = 0
+        self._passes: list[Followed] = []
+        self._entries = 0
         self._done = False
         self.entered = False
         self._given: Any = None
-        self._raw: set[int] = set()
         self._pending: list[tuple[list[int], tuple[int, ...]]] = []
-        self._made_by: Any = WeakIdKeyDictionary()
         self._handles: list[Any] = []
         self._entrances = [
             entrance.register_forward_pre_hook(Hook(self._enter), prepend=True, with_kwargs=True)
@@ -98,7 +91,6 @@ class Observer:
         if self._done or (not self.entered and not self._trains(loss)):
             return
         try:
-            self.seen.forward = self._forward
             self._read_loss(loss)
         except Exception:
             _LOG.debug("the loss could not be described", exc_info=True)
@@ -118,108 +110,62 @@ class Observer:
     def _begin(self, module: Any, args: Any, kwargs: Any) -> None:
         if self._handles and module is not self._model:
             return  # another part of a model that is called by its parts
-        if self.entered and self._forward is not None and not self._handles:
-            return  # a second forward pass of the same step
         self._take_off(self._handles)
         self.entered = True
-        self._number = next(_numbers)
-        self._forward = None
+        self._entries += 1
+        if self._entries > _MAX_ENTRIES:
+            raise OverflowError("there are too many forward passes before the first backward pass")
         self._pending.clear()
         self._given = _structure(args, kwargs)
-        self._raw = {id(tensor) for _, tensor in arrays(self._given)}
         if torch.is_autocast_enabled(_device_of(self._model)):
             self.seen.precision = f"mixed_{str(torch.get_autocast_dtype(_device_of(self._model))).rpartition('.')[2]}"
         if is_compiled(self._model) or isinstance(self._model, torch.nn.DataParallel):
             return
-        self._forward = Forward()
+        # The loss tells which of them is part of the training; one may only have tried the model.
+        self._passes = [*self._passes, Followed({id(tensor) for _, tensor in arrays(self._given)})][-_MAX_PASSES:]
         for path, leaf in named_leaves(unwrapped(self._model)):
             if is_compiled(leaf):
                 continue
             self._handles.append(leaf.register_forward_pre_hook(Hook(self._before_call), with_kwargs=True))
             self._handles.append(leaf.register_forward_hook(Hook(functools.partial(self._after_call, path))))
+            if leaf is module:
+                self._before_call(module, args, kwargs)  # its call has begun
         if module is self._model:
             self._handles.append(module.register_forward_hook(Hook(self._leave)))
 
     def _leave(self, module: Any, args: Any, output: Any) -> None:
         self._take_off(self._handles)
-        self._made_by.clear()
-        self.seen.forward = self._forward
+        if self._passes:
+            self._passes[-1].left()
+            self.seen.forward = self._passes[-1].forward
 
     def _before_call(self, module: Any, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling() or self._done:
+        if torch.compiler.is_compiling() or self._done or not self._passes:
             return
         try:
             # Before the call: one that works in place moves what its input comes from.
             tensors = list(_tensors((args, kwargs)))
-            sources = [source for tensor in tensors for source in self._sources(tensor)]
+            sources = [source for tensor in tensors for source in self._passes[-1].sources(tensor)]
             shape = tuple(tensors[0].shape) if tensors else ()
             self._pending.append((list(dict.fromkeys(sources)), shape))
         except Exception:
             self._fail()
 
     def _after_call(self, path: str, module: Any, args: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._done or self._forward is None or not self._pending:
+        if torch.compiler.is_compiling() or self._done or not self._passes or not self._pending:
             return
         try:
             sources, shape = self._pending.pop()
             made = list(_tensors(output))
-            place = self._add(Call(path, module, sources, shape, tuple(made[0].shape) if made else ()))
+            followed = self._passes[-1]
+            place = followed.add(Call(path, module, sources, shape, tuple(made[0].shape) if made else ()))
             for position, tensor in enumerate(made):
                 into = place
                 if position and isinstance(module, RECURRENT):
-                    into = self._add(Call(STATE, sources=[place]))
-                self._made_by[tensor] = into
-                if tensor.grad_fn is not None:
-                    self._mark(tensor.grad_fn, into)
+                    into = followed.add(Call(STATE, sources=[place]))
+                followed.made(tensor, into)
         except Exception:
             self._fail()
-
-    def _sources(self, tensor: Any) -> list[int]:
-        if tensor.grad_fn is not None:
-            place = self._resolve(tensor.grad_fn)
-            if place is not None:
-                return [place]
-        if tensor in self._made_by:
-            return [self._made_by[tensor]]
-        return [INPUT] if id(tensor) in self._raw else []
-
-    def _resolve(self, root: Any) -> int | None:
-        """Returns the place of the call that a node comes from; operations on the way become calls."""
-        pending = [root]
-        while pending:
-            node = pending[-1]
-            if self._is_marked(node):
-                pending.pop()
-                continue
-            below = [each for each, _ in node.next_functions if each is not None and not _is_parameter(each)]
-            waiting = [each for each in below if not self._is_marked(each)]
-            if waiting:
-                pending += waiting
-                if len(pending) > _MAX_CALLS:
-                    raise OverflowError("the graph is too large")
-                continue
-            sources = list(dict.fromkeys(place for each in below if (place := self._place(each)) is not None))
-            self._mark(node, self._add(Call(operation(node), sources=sources)) if sources else None)
-            pending.pop()
-        return self._place(root)
-
-    def _add(self, call: Call) -> int:
-        assert self._forward is not None
-        calls = self._forward.calls
-        if len(calls) >= _MAX_CALLS:
-            raise OverflowError("there are too many calls")
-        calls.append(call)
-        return len(calls) - 1
-
-    def _mark(self, node: Any, place: int | None) -> None:
-        node.metadata[_MARK] = (self._number, place)
-
-    def _is_marked(self, node: Any) -> bool:
-        return bool(node.metadata.get(_MARK, (0, None))[0] == self._number)
-
-    def _place(self, node: Any) -> int | None:
-        number, place = node.metadata.get(_MARK, (0, None))
-        return place if number == self._number else None
 
     def _trains(self, loss: Any) -> bool:
         """Whether a loss depends on the model, whose forward pass was not seen."""
@@ -227,7 +173,7 @@ class Observer:
             return False
         parameters = {id(parameter) for parameter in self._model.parameters()}
         pending, seen = [loss.grad_fn], {loss.grad_fn}
-        while pending and len(seen) < _MAX_CALLS:
+        while pending and len(seen) < MAX_CALLS:
             node = pending.pop()
             if id(getattr(node, "variable", None)) in parameters:
                 return True
@@ -237,21 +183,21 @@ class Observer:
         return False
 
     def _before_loss(self, module: Any, args: Any) -> None:
-        if torch.compiler.is_compiling() or self._done or self._forward is None or len(args) < 2:
+        if torch.compiler.is_compiling() or self._done or not self._passes or len(args) < 2:
             return
         try:
             prediction, target = args[:2]
-            end = next(iter(self._sources(prediction)), None)
-            if end is None or end == INPUT:
+            followed = self._passes[-1]
+            end = None if prediction.grad_fn is None else followed.resolve(prediction.grad_fn)
+            if end is None:
                 return
-            self.seen.forward = self._forward
+            self.seen.forward = followed.forward
             self.seen.forward.ends = [end]
             self.seen.losses = [named_loss(module)]
             if isinstance(module, torch.nn.CrossEntropyLoss) and target.shape == prediction.shape:
                 self.seen.losses[0].name = "categorical_crossentropy"
-            known = self._target(
-                FoundLoss(self.seen.losses[0], None, target, ignored=getattr(module, "ignore_index", None)), end
-            )
+            judged = FoundLoss(self.seen.losses[0], None, target, ignored=getattr(module, "ignore_index", None))
+            known = self._target(judged, followed.module_call(end))
             self.seen.targets = [] if known is None else [known]
         except Exception:
             _LOG.debug("what the loss is given could not be described", exc_info=True)
@@ -259,21 +205,21 @@ class Observer:
     def _read_loss(self, loss: Any) -> None:
         if getattr(loss, "grad_fn", None) is None:
             return
-        forward = self.seen.forward
-        found = found_losses(loss.grad_fn, lambda node: self._place(node) is not None)
+        for followed in reversed(self._passes):
+            found = found_losses(loss.grad_fn, followed.has_made)
+            ends = [None if each.prediction is None else followed.resolve(each.prediction) for each in found]
+            if found and None not in ends:
+                self.seen.forward = followed.forward
+                self.seen.forward.ends = [end for end in ends if end is not None]
+                self._take_losses(found, [followed.module_call(end) for end in ends])
+                return
+        found = [] if self._passes else found_losses(loss.grad_fn, lambda _: False)
+        if all(_speaks_for_itself(each) for each in found):
+            self._take_losses(found, [None] * len(found))
+
+    def _take_losses(self, found: list[FoundLoss], ends: list[Call | None]) -> None:
+        """Takes in losses, each with the call that made what it judges."""
         if not found:
-            return
-        ends = []
-        for each in found:
-            place = None
-            if forward is not None and each.prediction is not None and not _is_parameter(each.prediction):
-                place = self._resolve(each.prediction)
-            ends.append(place)
-        if forward is not None and forward.calls:
-            if None in ends:
-                return  # something else than this model is judged as well
-            forward.ends = [end for end in ends if end is not None]
-        elif any(not _speaks_for_itself(each) for each in found):
             return
         self.seen.losses = [each.config for each in found]
         self.seen.weighted = any(each.weighted for each in found)
@@ -284,15 +230,16 @@ class Observer:
         for place, target in enumerate(self.seen.targets if len(targets) > 1 else []):
             target.name = str(place)
 
-    def _target(self, loss: FoundLoss, end: int | None) -> ArrayProfile | None:
+    def _target(self, loss: FoundLoss, end: Call | None) -> ArrayProfile | None:
         if loss.target is None or not loss.target.dim():
             return None
-        target, output = loss.target.detach(), self._module_shape(end)
+        target, output = loss.target.detach(), () if end is None else end.output_shape
         if loss.ignored is not None and target.dim() == 3 and target.shape[1] == 1:
             target = target.squeeze(1)  # which is how the loss of sequences is computed
         if len(output) == 3 and target.dim() == 1 and target.numel() == output[0] * output[1]:
             target = target.reshape(output[:2])  # one label a time step, which cross-entropy takes in a row
-        if len(output) >= 3 and output == tuple(target.shape) and self._has_channels_first(end):
+        channels_first = end is not None and isinstance(end.module, CHANNELS_FIRST)
+        if len(output) >= 3 and output == tuple(target.shape) and channels_first:
             target = target.movedim(1, -1)
         if loss.config.name != "sparse_categorical_crossentropy":
             return array_profile(_plain(target), labels=True)
@@ -307,28 +254,11 @@ class Observer:
         profile.shape[:] = [-1, *target.shape[1:]]
         return profile
 
-    def _module_shape(self, place: int | None) -> tuple[int, ...]:
-        """Shape of what the layer at or before a place puts out."""
-        call = self._module_call(place)
-        return () if call is None else call.output_shape
-
-    def _has_channels_first(self, place: int | None) -> bool:
-        call = self._module_call(place)
-        return call is not None and isinstance(call.module, CHANNELS_FIRST)
-
-    def _module_call(self, place: int | None) -> Call | None:
-        calls = self.seen.forward.calls if self.seen.forward is not None else []
-        while place is not None and place >= 0:
-            if calls[place].module is not None:
-                return calls[place]
-            place = next(iter(calls[place].sources), None)
-        return None
-
     def _finish(self) -> None:
         """Describes what was kept of the data, and lets go of everything."""
         self._take_off(self._handles)
         before_backward.tell_no_more(self.see_loss)
-        self._made_by.clear()
+        self._passes.clear()
         given, self._given = self._given, None
         if given is not None and not self.seen.inputs:
             try:
@@ -370,7 +300,8 @@ class Observer:
     def _fail(self) -> None:
         _LOG.debug("the forward pass cannot be followed", exc_info=True)
         self._take_off(self._handles)
-        self._forward = self.seen.forward = None
+        self._passes.clear()
+        self.seen.forward = None
 
     def _take_off(self, handles: list[Any]) -> None:
         for handle in handles:
@@ -415,10 +346,6 @@ def _plain(tensor: Any) -> Any:
 
 def _device_of(model: Any) -> str:
     return next((str(parameter.device.type) for parameter in model.parameters()), "cpu")
-
-
-def _is_parameter(node: Any) -> bool:
-    return hasattr(node, "variable")
 
 
 def _speaks_for_itself(loss: FoundLoss) -> bool:
