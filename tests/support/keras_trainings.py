@@ -154,13 +154,8 @@ def common(trial: Trial) -> Any:
     """Builds a trial as Keras has it."""
     x, _ = trial.data(np.random.default_rng(0))
     output = "sigmoid" if trial.loss == "binary_cross_entropy" else trial.output
-    hidden = [
-        layers.SimpleRNN(u, **ZEROS, recurrent_initializer="zeros")
-        if trial.kind == "rnn"
-        else layers.Dense(u, trial.activation, **ZEROS)
-        for u in trial.hidden
-    ]
-    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, layers.Dense(trial.outputs, output, **ZEROS)])
+    hidden = [layers.SimpleRNN(u) if trial.kind == "rnn" else layers.Dense(u, trial.activation) for u in trial.hidden]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, layers.Dense(trial.outputs, output)])
     for layer, known in zip(model.layers, parameters(trial, 0), strict=True):
         layer.set_weights([known[name] for name in ("kernel", "recurrent_kernel", "bias") if name in known])
     losses = {"cross_entropy": cross_entropy(), "binary_cross_entropy": "binary_crossentropy", "mse": "mse"}

@@ -52,17 +52,16 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     norms, only what the step returns. Over the replicas of a tf.distribute.MirroredStrategy, gradients are summed, and
     losses and metrics averaged; a fit by any other strategy with several replicas is not monitored.
 
-    On JAX the step hands the norms out beside its logs; those of an optimizer that is called inside of a `lax.cond` or a
-    loop are left out, and the loss of a train step of one's own is what it returns. On torch, weights and updates are
-    measured at the first 64 steps and every 8th one after them, gradients as the backward pass left them; a step that
-    torch compiles (`jit_compile=True`) has no norms, only what it returns, and errors of the input pipeline are those of
-    the process. Probes that call a model on torch put back what its layers moved of their own attributes, but not what
-    they changed inside of lists and the like.
+    On JAX, an optimizer that is called inside of a `lax.cond` or a loop has no norms, and the loss of a train step of
+    one's own is the one that it returns. On torch, gradients are measured as the backward pass left them, weights and
+    updates at the first 64 steps and every 8th one after them; a step that torch compiles (`jit_compile=True`) has no
+    norms. There a probe calls the layers themselves: what they keep as attributes is put back after it, what they
+    change inside of lists and the like is not.
 
     An exception that ends the training is reported. Keras tells callbacks nothing of one, so the Monitor sees those
-    that leave the train step, which includes the input pipeline. One that is raised elsewhere, in validation or in
-    another callback, is reported by the run when it ends the process or leaves the run's `with` block; where neither
-    happens, the next fit reports that the one before was abandoned.
+    that leave the train step, which includes the input pipeline, but on torch. One that is raised elsewhere, in
+    validation or in another callback, is reported by the run when it ends the process or leaves the run's `with` block;
+    where neither happens, the next fit reports that the one before was abandoned.
 
     Example:
         >>> run = paramedic.init("digits")
