@@ -162,7 +162,11 @@ class Run:
         return state_of(identity.project, identity.id, identity.attempt, self.last_step)
 
     def before_end(self, flush: Callable[[], None]) -> None:
-        """Has somebody report what it still holds before the run ends, or says what ended it."""
+        """Has somebody report what it still holds before the run ends, or says what ended it.
+
+        Whoever came before reports now: steps never decrease, and those that follow are somebody else's.
+        """
+        self._collect()
         self._before_end.append(flush)
 
     def log(

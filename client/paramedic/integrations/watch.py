@@ -42,12 +42,12 @@ class Watch(ABC):
         """
         self.off = False
         self._run = run
-        self._step = max(step, run.last_step or 0)
         self._every = every
         self._times: list[float] = []
         self._fetched_at = time.time()
         self._epoch = 0
         run.before_end(self.flush)
+        self._step = max(step, run.last_step or 0)
         run.event(TrainingBegan(), self._step or None)
 
     @property
