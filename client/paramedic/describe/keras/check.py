@@ -12,6 +12,7 @@ from paramedic.describe.keras.environment import environment
 from paramedic.describe.keras.losses import loss_configs
 from paramedic.describe.keras.model import model_config
 from paramedic.describe.keras.optimizers import optimizer_config, optimizers_of
+from paramedic.describe.keras.serialization import without_tensorflow
 from paramedic.describe.keras.training import FitArguments, training_config
 from paramedic.v1.description_pb2 import DataProfile, RunDescription
 
@@ -20,6 +21,7 @@ _KERAS_BATCH = 32
 """What a fit takes when it is not told otherwise."""
 
 
+@without_tensorflow()
 def describe_training(model: Any, x: Any = None, y: Any = None, batch_size: int | None = None) -> RunDescription:
     """Describes what `model.fit(x, y, batch_size)` would train, without training.
 
