@@ -8,7 +8,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("client_log", "ingest", "scrape", "monitor", "reproduction", "reproduction_request")
+BENCHMARKS = (
+    "client_log",
+    "ingest",
+    "scrape",
+    "monitor",
+    "keras_backends",
+    "tensorflow_watch",
+    "tensorflow1_watch",
+    "torch_watch",
+    "lightning_monitor",
+    "huggingface_monitor",
+    "jax_watch",
+    "reproduction",
+    "reproduction_request",
+)
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """What the Keras Monitor costs a small LSTM's fit, with no service listening."""
 
-import gc
 import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from pairs import alternate, overhead
 
 import paramedic
 from paramedic.integrations.keras import Monitor
@@ -44,12 +45,12 @@ def measure() -> dict[str, float]:
     bare = _model()
     with tempfile.TemporaryDirectory() as spool:
         run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
-        times = _alternate(data, bare, Monitor(run, probes=False), PAIRS)
-        with_probes = _alternate(data, bare, Monitor(run), ALL_SIGNALS_PAIRS)
+        times = alternate(*_sides(data, bare, Monitor(run, probes=False)), PAIRS)
+        with_probes = alternate(*_sides(data, bare, Monitor(run)), ALL_SIGNALS_PAIRS)
         run.finish(timeout=10)
     return {
-        **_overhead("monitor", times),
-        **_overhead("monitor_all_signals", with_probes),
+        **overhead("monitor", times),
+        **overhead("monitor_all_signals", with_probes),
         "monitor_bare_step_us": float(np.median(times[:, 0, 0]) / BATCHES * 1e6),
         **_passes(bare, x, y),
     }
@@ -66,39 +67,14 @@ def _dataset(x: np.ndarray, y: np.ndarray) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).prefetch(2).with_options(options)
 
 
-def _alternate(data: tf.data.Dataset, bare: Any, monitor: Monitor, pairs: int) -> np.ndarray:
-    """Seconds of fits in pairs [pairs, bare or monitored, clock or processor]."""
-    sides: list[tuple[Any, list[Any]]] = [(bare, []), (_model(), [monitor])]
-    for _ in range(2):
-        for model, callbacks in sides:
-            _fit(model, data, callbacks)
-    times = np.empty((pairs, 2, 2))
-    for pair in range(pairs):
-        # Whoever comes later finds warmer caches and a busier machine: each does in turn.
-        for side in (0, 1) if pair % 2 else (1, 0):
-            model, callbacks = sides[side]
-            times[pair, side] = _fit(model, data, callbacks)
-    return times
+def _sides(data: tf.data.Dataset, bare: Any, monitor: Monitor) -> tuple[Callable[[], None], Callable[[], None]]:
+    """A bare fit and a monitored one."""
+    watched = _model()
+    return lambda: _fit(bare, data, []), lambda: _fit(watched, data, [monitor])
 
 
-def _fit(model: Any, data: tf.data.Dataset, callbacks: list[Any]) -> np.ndarray:
-    gc.collect()  # not in the middle of either
-    start = np.array([time.perf_counter(), time.process_time()])
+def _fit(model: Any, data: tf.data.Dataset, callbacks: list[Any]) -> None:
     model.fit(data, shuffle=False, verbose=0, callbacks=callbacks)
-    return np.array([time.perf_counter(), time.process_time()]) - start
-
-
-def _overhead(name: str, times: np.ndarray) -> dict[str, float]:
-    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
-    pairs = len(overhead)
-    # Ranks below the lower bound: as many heads as n tosses of a coin fall short of with a probability of 2.5%.
-    outside = int((pairs - 1.96 * pairs**0.5) / 2)
-    return {
-        f"{name}_overhead": float(np.median(overhead[:, 0])),
-        f"{name}_overhead_low": float(overhead[outside, 0]),
-        f"{name}_overhead_high": float(overhead[-1 - outside, 0]),
-        f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
-    }
 
 
 def _passes(model: Any, x: np.ndarray, y: np.ndarray) -> dict[str, float]:

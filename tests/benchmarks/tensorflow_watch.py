@@ -11,9 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from pairs import alternate, overhead
 
 import paramedic
-from benchmarks.pairs import alternate, overhead
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
 RUNS, EAGER_RUNS = 100, 4

@@ -1,10 +1,8 @@
 """What watching a PyTorch loop costs, beside what people use instead, with no service listening."""
 
-import gc
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +11,7 @@ os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}
 import numpy as np
 import torch
 import wandb
+from pairs import alternate, overhead
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -62,10 +61,8 @@ class Loop:
             )
         )
 
-    def run(self) -> np.ndarray:
-        """Trains; seconds by the clock, and of the processor."""
-        gc.collect()  # not in the middle of either
-        start = np.array([time.perf_counter(), time.process_time()])
+    def run(self) -> None:
+        """Trains."""
         for x, y in self._batches:
             self.optimizer.zero_grad()
             loss = cross_entropy(self.model(x), y)
@@ -75,7 +72,6 @@ class Loop:
             self.optimizer.step()
             if self.updated is not None:
                 self.updated(loss)
-        return np.array([time.perf_counter(), time.process_time()]) - start
 
 
 def measure() -> dict[str, float]:
@@ -137,26 +133,12 @@ def _watched_by_wandb(frequency: int) -> Preparation:
 
 def _compare(size: dict[str, int], name: str, prepare: Preparation, rounds: int) -> dict[str, float]:
     """Runs a bare loop and one that is watched in turns."""
-    sides = [Loop(**size), Loop(**size)]
-    prepare(sides[1])
-    for loop in sides:
-        loop.run()
-    times = np.empty((rounds, 2, 2))
-    for place in range(rounds):
-        # Whoever comes later finds warmer caches and a busier machine: each does in turn.
-        for side in (0, 1) if place % 2 else (1, 0):
-            times[place, side] = sides[side].run()
-    overhead = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
-    # Ranks below the lower bound: as many heads as n tosses of a coin fall short of with a probability of 2.5%.
-    outside = int((rounds - 1.96 * rounds**0.5) / 2)
-    return {
-        f"{name}_overhead": float(np.median(overhead[:, 0])),
-        f"{name}_overhead_low": float(overhead[outside, 0]),
-        f"{name}_overhead_high": float(overhead[-1 - outside, 0]),
-        f"{name}_overhead_cpu": float(np.median(overhead[:, 1])),
-        f"{name}_bare_step_us": float(np.median(times[:, 0, 0]) / size["batches"] * 1e6),
-    }
+    bare, watched = Loop(**size), Loop(**size)
+    prepare(watched)
+    times = alternate(bare.run, watched.run, rounds)
+    step = float(np.median(times[:, 0, 0]) / size["batches"] * 1e6)
+    return overhead(name, times) | {f"{name}_bare_step_us": step}
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
+    print(json.dumps(measure()))
