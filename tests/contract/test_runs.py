@@ -257,7 +257,7 @@ def test_runs_are_filtered_by_project_and_state(store: Store) -> None:
 
 
 def test_the_attempts_and_ranks_of_a_run_are_listed_together(store: Store) -> None:
-    keys = [RunKey("project", id, attempt, rank) for id in ("a", "b") for attempt in (0, 1) for rank in (0, 1)]
+    keys = [RunKey("project", name, attempt, rank) for name in ("a", "b") for attempt in (0, 1) for rank in (0, 1)]
     for key in [*keys, RunKey("other", "a")]:
         store.register(key, "name", 1.0)
 
