@@ -14,17 +14,17 @@ import numpy as np
 
 import paramedic
 from paramedic.describe.keras import optimizers_of
-from paramedic.findings import SEVERITIES
+from paramedic.integrations.asked import StopOn, check_arguments
 from paramedic.integrations.guarded import guarded
-from paramedic.integrations.keras.backend import Recorder, backend
+from paramedic.integrations.keras.backend import backend
 from paramedic.integrations.keras.description import FitDescription
 from paramedic.integrations.keras.probe_batch import probe_batch
 from paramedic.integrations.keras.probes import Probes
+from paramedic.integrations.keras.recorder import Recorder
 from paramedic.integrations.keras.traced import Traced
 from paramedic.integrations.recorded import Probed, report
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.v1.description_pb2 import RunDescription
-from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
 from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingBegan, TrainingEnded
 
 _LOG = logging.getLogger("paramedic")
@@ -96,17 +96,12 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             ValueError: An argument makes no sense, or there is neither a run nor a project.
         """
         super().__init__()
-        if (run is None) == (project is None):
-            raise ValueError("give the Monitor either a run to report to, or the project of the runs it is to open")
-        if every < 1:
-            raise ValueError(f"every: expected a number of steps, at least 1, got {every}")
-        if stop_on is not None and stop_on not in SEVERITIES:
-            raise ValueError(f"stop_on: expected one of {', '.join(map(repr, SEVERITIES))} or None, got {stop_on!r}")
+        check_arguments(run, project, every)
         self._run = run
         self._project = project
         self._name = name
         self._every = every
-        self._stop_on = None if stop_on is None else SEVERITIES[stop_on]
+        self._stop_on = StopOn(stop_on)
         self._probing = probes
         self._probes: Probes | None = None
         self._recorder: Recorder | None = None
@@ -210,7 +205,7 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         due = self._probes is not None and self._probes.due(self._step + steps)
         if due or steps >= self._every or now - self._fetched_at >= _MAX_DELAY:
             self._fetch(probe=due)
-        if self._should_stop():
+        if self._stop_on.calls(self._reporting):
             recorder.model.stop_training = True
 
     @guarded
@@ -318,12 +313,3 @@ class Monitor(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def _on_layers(self, names: list[str]) -> None:
         self._reporting.describe(RunDescription(probed_layers=names))
-
-    def _should_stop(self) -> bool:
-        run = self._reporting
-        if run.should_stop:
-            return True
-        threshold = self._stop_on
-        if threshold is None:
-            return False
-        return any(each.severity >= threshold and each.change != FINDING_CHANGE_RESOLVED for each in run.findings)

@@ -5,12 +5,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from paramedic.findings import SEVERITIES
+from paramedic.integrations.asked import StopOn, check_arguments
 from paramedic.integrations.trainers.together import any_wants, shared_run
 from paramedic.integrations.watch import EVERY, Watch
 from paramedic.run import FINISH_TIMEOUT, Run
 from paramedic.v1.description_pb2 import RunDescription
-from paramedic.v1.finding_pb2 import FINDING_CHANGE_RESOLVED
 from paramedic.v1.telemetry_pb2 import EpochEnded, TrainingEnded
 
 _LOG = logging.getLogger("paramedic")
@@ -62,18 +61,13 @@ class TrainerMonitor:
             ValueError: An argument makes no sense, or there is neither a run nor a project.
         """
         super().__init__()
-        if (run is None) == (project is None):
-            raise ValueError("give the Monitor either a run to report to, or the project of the runs it is to open")
-        if every < 1:
-            raise ValueError(f"every: expected a number of steps, at least 1, got {every}")
-        if stop_on is not None and stop_on not in SEVERITIES:
-            raise ValueError(f"stop_on: expected one of {', '.join(map(repr, SEVERITIES))} or None, got {stop_on!r}")
+        check_arguments(run, project, every)
         self.off = False
         self._run = run
         self._project = project
         self._name = name
         self._every = every
-        self._stop_on = None if stop_on is None else SEVERITIES[stop_on]
+        self._stop_on = StopOn(stop_on)
         self._probing = probes
         self._watch: Watch | None = None
         self._loss: Any = None
@@ -157,17 +151,10 @@ class TrainerMonitor:
         if self._processes < 2:
             return self._wants_to_stop()
         self._batches += 1
-        if self._stop_on is None or self._batches % self._every:
+        if not self._stop_on.asked or self._batches % self._every:
             return False
         return any_wants(self._wants_to_stop(), self._processes, self._device)
 
     def _wants_to_stop(self) -> bool:
         run = self._run
-        if run is None or self._watch is None:
-            return False
-        if run.should_stop:
-            return True
-        threshold = self._stop_on
-        if threshold is None:
-            return False
-        return any(each.severity >= threshold and each.change != FINDING_CHANGE_RESOLVED for each in run.findings)
+        return run is not None and self._watch is not None and self._stop_on.calls(run)

@@ -6,37 +6,8 @@ from typing import Any, Protocol, cast
 
 import keras
 
+from paramedic.integrations.keras.recorder import Recorder
 from paramedic.integrations.keras.traced import Traced
-from paramedic.integrations.recorded import Recorded
-
-
-class Recorder(Protocol):
-    """A model's train function that records every step, as the model is compiled now.
-
-    Attributes:
-        model: The model.
-        plain: Its own train function.
-        traced: What is known of the train step; None before it was called.
-    """
-
-    model: Any
-    plain: Any
-    traced: Traced | None
-
-    def serves(self, model: Any) -> bool:
-        """Whether it was built for this model as it is compiled now."""
-
-    def run(self, *arguments: Any) -> Any:
-        """Runs what the model's own train function would, and records it."""
-
-    def fetch(self) -> Recorded | None:
-        """Returns the steps since the last fetch; None when there were none."""
-
-    def first_batch(self) -> Any:
-        """Returns samples of the first batch as the step was given them, numpy; None when there are none."""
-
-    def probed(self, batch: Any) -> Any:
-        """Returns what a probe of the model takes: a batch, and weights where they are not in the model's variables."""
 
 
 class ProbedModel(Protocol):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paramedic.describe.keras import optimizers_of
+from paramedic.integrations.keras import recorder
 from paramedic.integrations.keras.backend.jax.taps import Measured, Taps
 from paramedic.integrations.keras.backend.shared.first_batch import FirstBatch
 from paramedic.integrations.keras.scalars import scalars
@@ -22,7 +22,7 @@ class _Step(NamedTuple):
     row: Any
 
 
-class Recorder:
+class Recorder(recorder.Recorder):
     """The monitored train function of a model, as it is compiled now.
 
     The model's own function is left alone, traced or not, and takes its place again when the fit is over; this one is
@@ -47,13 +47,8 @@ class Recorder:
             on_problem: Told of what goes wrong in here, which the training never sees.
             keeps_batch: Whether to keep samples of the first batch.
         """
-        self.model = model
-        self.plain = model.train_function
-        self.traced: Traced | None = None
+        super().__init__(model, on_traced, on_problem)
         self._capacity = capacity
-        self._on_traced = on_traced
-        self._on_problem = on_problem
-        self._optimizers = optimizers_of(model)
         self._taps = Taps(model, self._optimizers, on_problem)
         self._train_step = model.train_step
         self._first_batch = FirstBatch() if keeps_batch else None
@@ -62,10 +57,6 @@ class Recorder:
         self._rows: list[Any] = []
         self._state: Any = None
         self._function = self._make_function()
-
-    def serves(self, model: Any) -> bool:
-        """Whether it was built for this model as it is compiled now."""
-        return self.model is model and self.plain is model.train_function and self._optimizers == optimizers_of(model)
 
     def run(self, state: Any, iterator: Any) -> Any:
         """Runs what the model's own train function would, and records it."""

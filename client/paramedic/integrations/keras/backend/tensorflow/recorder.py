@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from paramedic.describe.keras import optimizers_of
+from paramedic.integrations.keras import recorder
 from paramedic.integrations.keras.backend.tensorflow.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.tensorflow.replicas import averaged, is_first, several
 from paramedic.integrations.keras.backend.tensorflow.ring import Ring
@@ -16,7 +16,7 @@ from paramedic.integrations.keras.traced import Traced, recorded, traced_step
 from paramedic.integrations.recorded import Recorded
 
 
-class Recorder:
+class Recorder(recorder.Recorder):
     """The monitored train function of a model, as it is compiled now.
 
     The model's own function is left alone, traced or not, and takes its place again when the fit is over; this one is
@@ -41,22 +41,13 @@ class Recorder:
             on_problem: Told of what goes wrong in here, which the training never sees.
             keeps_batch: Whether to keep samples of the first batch.
         """
-        self.model = model
-        self.plain = model.train_function
-        self.traced: Traced | None = None
+        super().__init__(model, on_traced, on_problem)
         self._capacity = capacity
-        self._on_traced = on_traced
-        self._on_problem = on_problem
-        self._optimizers = optimizers_of(model)
         self._taps = Taps(self._optimizers, on_problem)
         self._train_step = model.train_step
         self._ring: Ring | None = None
         self._first_batch = FirstBatch(bool(model.jit_compile)) if keeps_batch else None
         self._function = self._make_function()
-
-    def serves(self, model: Any) -> bool:
-        """Whether it was built for this model as it is compiled now."""
-        return self.model is model and self.plain is model.train_function and self._optimizers == optimizers_of(model)
 
     def run(self, iterator: Any) -> Any:
         """Runs what the model's own train function would, and records it."""

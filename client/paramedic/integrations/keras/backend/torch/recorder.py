@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from paramedic.describe.keras import optimizers_of
+from paramedic.integrations.keras import recorder
 from paramedic.integrations.keras.backend.shared.first_batch import FirstBatch
 from paramedic.integrations.keras.backend.torch.taps import Taps
 from paramedic.integrations.keras.scalars import scalars
@@ -13,7 +13,7 @@ from paramedic.integrations.torch.said import Said
 from paramedic.integrations.torch.transfer import fetched
 
 
-class Recorder:
+class Recorder(recorder.Recorder):
     """The monitored train function of a model, as it is compiled now.
 
     That is the model's own function, with its optimizers tapped for as long as it runs. One that torch compiles is not
@@ -37,12 +37,7 @@ class Recorder:
             on_problem: Told of what goes wrong in here, which the training never sees.
             keeps_batch: Whether to keep samples of the first batch.
         """
-        self.model = model
-        self.plain = model.train_function
-        self.traced: Traced | None = None
-        self._on_traced = on_traced
-        self._on_problem = on_problem
-        self._optimizers = optimizers_of(model)
+        super().__init__(model, on_traced, on_problem)
         self._tapped = not model.jit_compile
         self._taps = Taps(self._optimizers, on_problem)
         self._said = Said()
@@ -50,10 +45,6 @@ class Recorder:
         self._steps = 0
         self._count = 0
         self._unmeasured = 0
-
-    def serves(self, model: Any) -> bool:
-        """Whether it was built for this model as it is compiled now."""
-        return self.model is model and self.plain is model.train_function and self._optimizers == optimizers_of(model)
 
     def run(self, data: Any) -> Any:
         """Runs the model's own train function, and records it."""
