@@ -157,17 +157,21 @@ class Run:
             Project, id and attempt of the run, and the last step logged, None before the first: a dictionary that JSON
             keeps as it is.
         """
-        self._collect()
+        self.collect()
         identity = self._settings.identity
         return state_of(identity.project, identity.id, identity.attempt, self.last_step)
 
     def before_end(self, flush: Callable[[], None]) -> None:
-        """Has somebody report what it still holds before the run ends, or says what ended it.
-
-        Whoever came before reports now: steps never decrease, and those that follow are somebody else's.
-        """
-        self._collect()
+        """Has somebody report what it still holds before the run ends, or says what ended it."""
         self._before_end.append(flush)
+
+    def collect(self) -> None:
+        """Has everybody report what they still hold."""
+        for flush in self._before_end:
+            try:
+                flush()
+            except Exception as error:
+                self._blame(error)
 
     def log(
         self,
@@ -325,7 +329,7 @@ class Run:
         if not self._open:
             self._refuse()
             return
-        self._collect()
+        self.collect()
         try:
             event = training_error(exception)
             # Holding the exception itself would keep every frame that it passed, and their tensors, alive.
@@ -394,19 +398,12 @@ class Run:
     def _begin(self, status: Status, timeout: float) -> None:
         if not self._open:
             return
-        self._collect()
+        self.collect()
         self._before_end.clear()
         self._open = False
         failed = isinstance(status, str) and status == "failed"
         state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
         self._delivery.close(FinishRun(state=state, time=time.time()), timeout)
-
-    def _collect(self) -> None:
-        for flush in self._before_end:
-            try:
-                flush()
-            except Exception as error:
-                self._blame(error)
 
     def _refuse(self) -> None:
         if not self._inert:

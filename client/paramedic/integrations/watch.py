@@ -46,6 +46,7 @@ class Watch(ABC):
         self._times: list[float] = []
         self._fetched_at = time.time()
         self._epoch = 0
+        run.collect()  # steps never decrease, and those that wait elsewhere come before ours
         run.before_end(self.flush)
         self._step = max(step, run.last_step or 0)
         run.event(TrainingBegan(), self._step or None)

@@ -158,4 +158,4 @@ def test_without_a_service_the_training_is_the_same_and_sync_delivers_everything
 
 def begin(url: str, directory: Path) -> paramedic.Run:
     """Begins the run that both tests train."""
-    return paramedic.init("survival", id="run", url=url, mode="online", spool_dir=directory / "spool")
+    return paramedic.init("survival", id="run", attempt=0, url=url, mode="online", spool_dir=directory / "spool")
