@@ -1,6 +1,5 @@
 """Runs whose process ends, forks, or is killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -104,19 +103,21 @@ sys.stdin.read()
     assert len(steps) >= 2048  # whole batches; the last one may have been in memory
 
 
-def test_a_forked_child_is_inert(service: TelemetryService, begin: BeginRun) -> None:
-    run = begin()
-    run.log(0, loss=1.0)
-    child = os.fork()
-    if child == 0:
-        signal.alarm(int(DEADLINE))  # ends a child that waits for a thread it does not have
-        run.log(100, loss=1.0)
-        run.finish(timeout=10 * DEADLINE)
-        os._exit(0 if run.dropped == {} else 1)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
-    run.log(1, loss=1.0)
-    run.finish()
+def test_a_forked_child_is_inert(service: TelemetryService, spool_dir: Path) -> None:
+    script = f"""
+import signal
+run.log(0, loss=1.0)
+child = os.fork()
+if child == 0:
+    signal.alarm({int(DEADLINE)})  # ends a child that waits for a thread it does not have
+    run.log(100, loss=1.0)
+    run.finish(timeout={10 * DEADLINE})
+    os._exit(0 if run.dropped == {{}} else 1)
+assert os.waitpid(child, 0)[1] == 0
+run.log(1, loss=1.0)
+"""
+    done = execute(script, service, spool_dir)
+    assert (done.returncode, done.stderr) == (0, "")
     assert service.run().steps == [0, 1]
 
 
