@@ -20,7 +20,7 @@ from support.service import (
     settings_in,
 )
 
-KILLS = 20
+KILLS = 12
 STEPS_AN_ENTRY = 4
 ENTRIES = 4000
 
