@@ -196,7 +196,8 @@ class Sequence(keras.utils.PyDataset):
         return tuple(array[chosen] for array in self._data)
 
 
-@pytest.mark.parametrize(("source", "jit"), [(shuffled_set, False), (generator, True), (Sequence, False)])
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("source", [shuffled_set, generator, Sequence])
 def test_data_that_is_iterated_over_comes_as_without_the_monitor(source: Any, jit: bool, recording) -> None:
     def train(callbacks: list[Any]) -> list[np.ndarray]:
         keras.utils.set_random_seed(11)

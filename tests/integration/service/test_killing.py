@@ -20,7 +20,7 @@ from support.service import (
     settings_in,
 )
 
-KILLS = 12
+KILLS = 20
 STEPS_AN_ENTRY = 4
 ENTRIES = 4000
 
