@@ -57,10 +57,15 @@ class PaceComparison:
         """Takes in rows of a rank."""
         times = self._ranks.setdefault(rank, _Times())
         busy = rows.scalars.get(BUSY_SECONDS)
-        if (busy is not None) is not times.busy:
-            times.busy = busy is not None
+        if busy is not None and not times.busy:
+            times.busy = True
             times.seconds.clear()
-        seconds = self._between(times, rows) if busy is None else busy.values
+        if busy is not None:
+            seconds = busy.values
+        elif not times.busy:
+            seconds = self._between(times, rows)
+        else:  # of a validation, perhaps: no steps of which it could tell
+            seconds = np.empty(0)
         times.seconds.extend(seconds[np.isfinite(seconds) & (seconds >= 0)].tolist())
         times.step, times.time = int(rows.steps[-1]), float(rows.times[-1])
 

@@ -85,6 +85,15 @@ def test_times_that_are_none_are_left_out_and_those_kept_are_bounded():
     assert comparison.compare([0, 1])[0] == Pace(0.1, 0.1, 2)
 
 
+def test_rows_that_tell_no_time_spent_working_forget_none_that_was_told():
+    comparison = PaceComparison()
+    for rank, busy in ((0, 0.1), (1, 0.9)):
+        comparison.take(rank, timed(0, 10, 1, busy=busy))
+        comparison.take(rank, timed(9, 10, 1))  # a validation that is logged apart
+        comparison.take(rank, timed(10, 20, 1, busy=busy))
+    assert comparison.compare([0, 1])[1] == Pace(0.9, 0.1, 2)
+
+
 def replicas_of(*tables, ranks=None):
     """The last difference found, of ranks that report rows in turn."""
     comparison = ReplicaComparison()
