@@ -4,8 +4,8 @@ import re
 
 from paramedic.names import MAX_SIGNAL_CHARACTERS
 
-TOTAL = ""
-"""Stands for the norm of all gradients together, where a tensor's name would stand."""
+TOTAL = "all tensors"
+"""Stands where a tensor's name would stand, for the norm of all gradients together."""
 
 _VALIDATION = frozenset({"val", "valid", "validation", "eval", "evaluation", "dev", "test"})
 _SAYING_NOTHING = frozenset(

@@ -4,9 +4,7 @@ from operator import index
 from typing import Any
 
 from paramedic.run import Run
-from paramedic.tags import TOTAL, gradient_norm, signal
-
-_ALL_TENSORS = "all tensors"
+from paramedic.tags import gradient_norm, signal
 
 
 class Rows:
@@ -48,7 +46,7 @@ class Rows:
         if tensor is None:
             self._values[signal(tag)] = value
         else:
-            self._norms[_ALL_TENSORS if tensor == TOTAL else tensor] = value
+            self._norms[tensor] = value
 
     def flush(self) -> None:
         """Logs the row that is being collected."""

@@ -16,8 +16,6 @@ from paramedic.v1.telemetry_pb2 import TENSOR_SIGNAL_GRADIENT_NORM, TENSOR_SIGNA
 GRADIENT = int(TENSOR_SIGNAL_GRADIENT_NORM)
 WEIGHT = int(TENSOR_SIGNAL_WEIGHT_NORM)
 
-_ALL_TENSORS = "all tensors"
-
 
 class PastRunError(ValueError):
     """There is no past run to be read; the message says where, why, and what to do."""
@@ -112,7 +110,7 @@ class PastRun:
         if logged and GRADIENT not in norms:
             norms[GRADIENT] = logged
         elif total is not None and not norms:
-            norms[GRADIENT] = {_ALL_TENSORS: total}
+            norms[GRADIENT] = {TOTAL: total}
         table = set(next(iter(norms.values()), {}))
         if table_problem(list(table)) is not None:
             return {}

@@ -131,6 +131,11 @@ def connect(url: str | None, token: str | None, tls: bool, tls_ca: Path | None) 
             fail(_explanation(error, where.target), 1 if error.code() is grpc.StatusCode.NOT_FOUND else 2)
 
 
+def address(url: str | None, tls: bool) -> str | None:
+    """Returns a service's address as the client takes it, with TLS said in its scheme."""
+    return f"grpcs://{(url or DEFAULT_URL).rpartition('://')[2]}" if tls else url
+
+
 def endpoint(url: str | None, token: str | None, tls: bool, tls_ca: Path | None) -> Endpoint:
     """Returns where the service is, by the client's own reading; ends the command when that makes no sense."""
     try:

@@ -9,7 +9,6 @@ import typer
 
 from paramedic.past.importing import spool
 from paramedic.past.run import PastRunError
-from paramedic.settings import DEFAULT_URL
 from paramedic.sync import RunSync, sync
 from paramedic_service.cli import connection, output
 from paramedic_service.cli.judged import Judged, judge
@@ -48,13 +47,12 @@ def import_(
     books = rulebooks(rules_file)
     # TensorBoard reads its files through TensorFlow where that is installed, which has much to say of the machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if tls:
-        url = f"grpcs://{(url or DEFAULT_URL).rpartition('://')[2]}"
     try:
         directories = spool(source, project, name, spool_dir)
         # Judged here, so that nobody needs a service for it; one that is there comes to the same findings.
         imported = [(judge(spooled(each), books), each) for each in directories]
-        outcomes = [(judged, _delivered(each, url, token, tls_ca)) for judged, each in imported]
+        address = connection.address(url, tls)
+        outcomes = [(judged, _delivered(each, address, token, tls_ca)) for judged, each in imported]
     except (PastRunError, OSError, ValueError) as error:
         output.fail(str(error), 2)
     if as_json:

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from paramedic.settings import DEFAULT_URL
 from paramedic.sync import RunSync, SyncReport
 from paramedic.sync import sync as deliver
 from paramedic_service.cli import connection, output
@@ -37,11 +36,9 @@ def sync(
         output.fail(f"{directory} is no directory; name a spool directory, such as that in PARAMEDIC_SPOOL_DIR", 2)
     with connection.connect(url, token, tls, tls_ca) as service:
         service.ping()  # a service that is away is one line now, instead of one for every run later
-    if tls:
-        url = f"grpcs://{(url or DEFAULT_URL).rpartition('://')[2]}"
     try:
         with _progress() as show:
-            report = deliver(directory, url, token, tls_ca, on_progress=show)
+            report = deliver(directory, connection.address(url, tls), token, tls_ca, on_progress=show)
     except KeyboardInterrupt:
         output.fail(f"interrupted; what is not delivered stays in {directory}, so sync it again", _INTERRUPTED)
     if as_json:

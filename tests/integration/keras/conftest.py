@@ -9,22 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 
-import paramedic
-from support.spooled import Told
-
-
-class Recording:
-    """A run that goes to disk, and what it said once it is finished."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.run = paramedic.init("keras", id="run", mode="offline", spool_dir=directory)
-
-    def told(self) -> Told:
-        self.run.finish(timeout=30)
-        assert self.run.dropped == {}
-        (directory,) = self._directory.glob("*/*")
-        return Told(directory)
+from support.recording import Recording
 
 
 @pytest.fixture
