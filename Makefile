@@ -4,11 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The demo needs none of the other frameworks, nor what checks the code.
+RUNNABLE := $(VENV)/.runnable
 CONSTRAINTS := .ci/constraints.txt
 
 .PHONY: demo test image-test bench corpus reproductions lint format stubs runbooks manifests constraints
 
-demo: $(READY)
+demo: $(RUNNABLE)
 	$(BIN)/paramedic demo
 
 test: $(READY)
@@ -65,7 +67,13 @@ manifests: $(READY)
 constraints: $(READY)
 	$(BIN)/pip list --format=freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel)==' | sed 's,+.*,,' > $(CONSTRAINTS)
 
-$(READY): pyproject.toml $(CONSTRAINTS)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[service,reproduction,tensorflow1,ray,torch,lightning,huggingface,jax,import,dev]'
+INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable
+
+$(RUNNABLE): pyproject.toml $(CONSTRAINTS)
+	$(INSTALL) '.[service,reproduction]'
 	touch $@
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	$(INSTALL) '.[service,reproduction,tensorflow1,ray,torch,lightning,huggingface,jax,import,dev]'
+	touch $@ $(RUNNABLE)
