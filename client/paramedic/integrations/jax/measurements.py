@@ -10,8 +10,12 @@ from paramedic.describe.jax.tensors import trained
 
 _LOG = logging.getLogger("paramedic")
 
-# XLA sums a short tensor fastest in one loop with its neighbours, and a long one by a product that it has a kernel for.
-_LONG = 512
+# XLA sums a short array fastest in one loop with its neighbours, and a long one by a product that it has a kernel for.
+_SHORT = 512
+
+# What a kernel takes to begin is most of what a tensor up to this size costs, and a third of it where one measures its
+# gradient, weight and update at once. To copy these together is dear where they are longer.
+_LONG = 2**14
 
 
 def measure(loss: Any, gradients: Any, params: Any, updated: Any, learning_rate: Any = None) -> Any:
@@ -60,11 +64,27 @@ def _norms(gradients: Any, params: Any, updated: Any) -> list[Any]:
     # What the update added is read from its outcome: were the update itself read, it would have to be stored, and
     # the compiler could no longer round it and the sum at once, as it does without us.
     gradient, before, after = jax.lax.optimization_barrier((gradient, before, after))
-    added = [wide(new) - wide(old) for new, old in zip(after, before, strict=True)]
-    squares = [*(jnp.zeros(()) if leaf is None else squared_norm(wide(leaf)) for leaf in gradient)]
-    squares += [squared_norm(wide(leaf)) for leaf in before]
-    squares += [squared_norm(leaf) for leaf in added]
-    return [jnp.sqrt(jnp.stack(squares))]
+    squares = [squared_norms(*tensor) for tensor in zip(gradient, before, after, strict=True)]
+    return [jnp.sqrt(jnp.stack(squares, axis=1).reshape(-1))]
+
+
+def squared_norms(gradient: Any, before: Any, after: Any) -> Any:
+    """The squared L2 norms of a tensor's gradient, of the tensor before its update and of what that added.
+
+    Args:
+        gradient: Shaped like the tensor; None: zero.
+        before: The tensor before the update.
+        after: The tensor after it.
+
+    Returns:
+        float32 [3].
+    """
+    before, after = wide(before), wide(after)
+    gradient = jnp.zeros_like(before) if gradient is None else wide(gradient)
+    measured = [gradient, before, after - before]
+    if before.size > _LONG or jnp.iscomplexobj(before):
+        return jnp.stack([squared_norm(each) for each in measured])
+    return _summed_squares(jnp.stack(measured), (0,))
 
 
 def wide(leaf: Any) -> Any:
@@ -77,11 +97,17 @@ def squared_norm(leaf: Any) -> Any:
     """The squared L2 norm, float32."""
     if jnp.iscomplexobj(leaf):
         return jnp.sum(jnp.square(leaf.real) + jnp.square(leaf.imag))
-    if leaf.size < _LONG:
+    if leaf.size < _SHORT:
         return jnp.sum(jnp.square(leaf))
-    axes = tuple(range(leaf.ndim))
+    return _summed_squares(leaf, ())
+
+
+def _summed_squares(array: Any, kept: tuple[int, ...]) -> Any:
+    """The sums of an array's squares over all axes but those that are kept, the first ones."""
+    axes = tuple(range(len(kept), array.ndim))
     # Without this precision an accelerator may round what it multiplies to half of its digits.
-    return jax.lax.dot_general(leaf, leaf, ((axes, axes), ((), ())), precision=jax.lax.Precision.HIGHEST)
+    precision = jax.lax.Precision.HIGHEST
+    return jax.lax.dot_general(array, array, ((axes, axes), (kept, kept)), precision=precision)
 
 
 def _learning_rate(given: Any) -> Any:
