@@ -130,9 +130,11 @@ def test_a_scan_hands_over_the_steps_that_it_ran(recording) -> None:
 def test_a_scan_may_hand_over_its_losses_alone(recording) -> None:
     watching = watch(recording.run, loss_fn, begin(), *data(1)[0], probes=False)
     watching.log(jnp.arange(5.0), note=jnp.arange(3.0))  # what is not one number a step is left out
+    watching.log(jnp.zeros(5), constant=jnp.float32(2.0))
     told = recording.told()
-    assert told.scalar("loss") == {step + 1: float(step) for step in range(5)}
+    assert told.scalar("loss") == {step + 1: float(step) for step in range(5)} | dict.fromkeys(range(6, 11), 0.0)
     assert told.scalar("note") == {}
+    assert told.scalar("constant") == dict.fromkeys(range(6, 11), 2.0)
     assert not watching.off
 
 
@@ -167,6 +169,40 @@ def test_what_has_no_gradient_is_zero_and_what_is_no_real_number_has_no_norm(rec
     values = dict(zip(told.tensors, told.norms("gradient_norm")[0], strict=True))
     assert values == pytest.approx({"weight": np.sqrt(3), "unused": 0})
     assert told.scalar("loss") == {1: 3.0}
+
+
+def test_norms_are_right_however_long_a_tensor_is_and_whatever_its_numbers() -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(), (0,), (7,), (3, 5, 11), (600,), (127, 129), (130, 131), (70_001,)]
+    drawn = [rng.normal(size=(3, *shape)).astype("f4") for shape in shapes]
+    drawn.append((rng.normal(size=(3, 40)) + 1j * rng.normal(size=(3, 40))).astype("c8"))
+    gradients, before, after = (list(each) for each in zip(*drawn, strict=True))
+    measured = np.asarray(jax.jit(measure)(0.5, gradients, before, after))
+    added = [new - old for new, old in zip(after, before, strict=True)]
+    expected = [float(np.linalg.norm(np.ravel(leaf).astype("c16"))) for leaf in [*gradients, *before, *added]]
+    assert measured[0] == 0.5
+    assert measured[1:] == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_is_no_number_in_one_tensor_leaves_the_norms_of_others_alone() -> None:
+    ones = [np.ones(9, "f4"), np.ones((2, 300), "f4"), np.ones(20_000, "f4")]
+    gradients = [ones[0] * np.nan, ones[1], ones[2]]
+    updated = [2 * ones[0], ones[1] * np.inf, 2 * ones[2]]
+    measured = np.asarray(jax.jit(measure)(0.5, gradients, ones, updated))
+    norms = np.sqrt(np.array([9, 600, 20_000], "f4"))
+    expected = [[np.nan, *norms[1:]], norms, [norms[0], np.inf, norms[2]]]
+    assert measured[1:].reshape(3, 3) == pytest.approx(np.array(expected), rel=1e-6, nan_ok=True)
+
+
+def test_more_steps_than_are_fetched_at_once_keep_their_order(recording) -> None:
+    watching = watch(recording.run, loss_fn, begin(), *data(1)[0], probes=False, every=150)
+    for step in range(1, 151):
+        even = {"even": jnp.bfloat16(step)} if step % 2 == 0 else {}
+        watching.log(jnp.float32(step), twice=jnp.int32(2 * step), **even)
+    told = recording.told()
+    assert told.scalar("loss") == {step: step for step in range(1, 151)}
+    assert told.scalar("twice") == {step: 2 * step for step in range(1, 151)}
+    assert told.scalar("even") == {step: step for step in range(2, 151, 2)}
 
 
 def test_each_step_may_tell_more_and_what_is_not_told_is_absent(recording) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.jax.description import Described
 from paramedic.integrations.jax.probes import Probes
+from paramedic.integrations.jax.transfer import fetched, of_one_device
 from paramedic.integrations.recorded import Given, Probed, Recorded
 from paramedic.integrations.watch import EVERY, Unwatched, Watch
 from paramedic.run import Run
@@ -29,7 +29,7 @@ def watch(
     learning_rate: float | Callable[[Any], Any] | None = None,
     loss: str | None = None,
     step: int = 0,
-    every: int = EVERY,
+    every: int = 4 * EVERY,
     probes: bool = True,
 ) -> Watch:
     """Describes a training in JAX, and returns what its steps are reported to.
@@ -63,7 +63,7 @@ def watch(
         learning_rate: A number, or a function of the number of updates before, where it is not the optimizer's own.
         loss: What is minimised, in Keras's words ("mean_squared_error"), where it is not recognised by itself.
         step: The last step before the loop, where a checkpoint left off.
-        every: Steps between two fetches.
+        every: Steps between two fetches. Slow steps are fetched once a second.
         probes: Whether to measure, every 100 steps or less often, what takes a pass of its own over a few samples:
             activations, and the gradient's path through time.
     """
@@ -139,7 +139,7 @@ class JaxWatch(Watch):
         count = 1
         shape: tuple[int, ...] = getattr(loss, "shape", ())
         if len(shape) > 1:
-            loss = _of_one_device(loss)
+            loss = of_one_device(loss)
             shape = loss.shape
         if len(shape) > 1 or (shape and shape[0] not in self._widths):
             count = shape[0]
@@ -167,38 +167,28 @@ class JaxWatch(Watch):
         held, self._held = self._held, []
         if not held:
             return None
-        counts = [count for count, _, _ in held]
-        total = sum(counts)
+        counts: Any = np.array([count for count, _, _ in held])
+        total = int(counts.sum())
         scalars: Given = {}
         blocks: Given = {}
-        rows = self._rows([loss for _, loss, _ in held])
+        rows = [self._as_rows(values) for values in fetched([loss for _, loss, _ in held])]
         self._add_measured(scalars, blocks, rows, _places([len(each) for each in rows]))
         self._add_rate(scalars, total)
         for name in dict.fromkeys(name for _, _, given in held for name in given):
             told = [place for place, (_, _, given) in enumerate(held) if name in given]
-            values = jax.device_get([_of_one_device(held[place][2][name]) for place in told])
             try:
-                columns = [
-                    np.broadcast_to(np.asarray(value, np.float64).reshape(-1), (counts[place],))
-                    for value, place in zip(values, told, strict=True)
-                ]
+                numbers = _column(fetched([held[place][2][name] for place in told]), counts[told])
             except (TypeError, ValueError):
                 _LOG.debug("%s is not one number a step", name, exc_info=True)
                 continue
-            scalars[name] = (np.concatenate(columns), _rows_of(_places(counts), told))
+            scalars[name] = (numbers, _rows_of(_places(counts), told))
         return Recorded(total, scalars, blocks)
 
-    def _rows(self, losses: list[Any]) -> list[Any]:
-        """Fetches what the steps left, float32 [steps, width] each."""
-        shapes = {getattr(loss, "shape", ()) for loss in losses}
-        alike = len(losses) == self._every and len(shapes) == 1 and shapes <= {(width,) for width in self._widths}
-        if alike and isinstance(losses[0], jax.Array) and len(losses[0].sharding.device_set) == 1:
-            return [np.asarray(_stacked(losses), np.float32)]  # as a rule; one transfer, however many steps
-        fetched = [np.asarray(each, np.float32) for each in jax.device_get([_of_one_device(loss) for loss in losses])]
-        return [
-            each.reshape(-1, 1) if each.ndim == 1 and each.shape[0] not in self._widths else np.atleast_2d(each)
-            for each in fetched
-        ]
+    def _as_rows(self, values: Any) -> Any:
+        """What was fetched of some steps or scans, float32 [steps, width]."""
+        shape = values.shape[1:]
+        measured = len(shape) > 1 or (shape and shape[0] in self._widths)
+        return values.astype(np.float32).reshape(-1, shape[-1] if measured else 1)
 
     def _add_measured(self, scalars: Given, blocks: Given, rows: Sequence[Any], places: Any) -> None:
         """Divides what `measure` returned into its signals."""
@@ -237,9 +227,6 @@ class JaxWatch(Watch):
         self._probes = None
 
 
-_stacked = jax.jit(lambda rows: jnp.stack(rows))
-
-
 def _places(counts: Sequence[int]) -> Any:
     """Where each of several runs of rows begins, and the last ends."""
     return np.concatenate([[0], np.cumsum(counts)])
@@ -252,11 +239,24 @@ def _rows_of(places: Any, chosen: Sequence[int]) -> Any:
     return np.concatenate([np.arange(places[place], places[place + 1]) for place in chosen])
 
 
-def _of_one_device(value: Any) -> Any:
-    """What the first device of this process has of a value that every device computed."""
-    if not isinstance(value, jax.Array) or len(value.sharding.device_set) == 1:
-        return value
-    data = value.addressable_data(0)
-    if value.is_fully_replicated:
-        return data
-    return data.reshape(data.shape[1:]) if data.shape[:1] == (1,) else data
+def _column(fetched: Sequence[Any], counts: Any) -> Any:
+    """Numbers by step, float64.
+
+    Args:
+        fetched: Arrays [n, *shape] of values, one value for each step or one number for each of its steps.
+        counts: Steps of each value, [values].
+
+    Raises:
+        ValueError: There are more numbers than steps, or fewer.
+    """
+    columns, first = [], 0
+    for values in fetched:
+        numbers = values.astype(np.float64).reshape(len(values), -1)
+        steps, first = counts[first : first + len(values)], first + len(values)
+        if numbers.shape[1] == 1:
+            columns.append(np.repeat(numbers[:, 0], steps))
+        elif (steps == numbers.shape[1]).all():
+            columns.append(numbers.reshape(-1))
+        else:
+            raise ValueError(f"{numbers.shape[1]} numbers for {steps.max()} steps")
+    return np.concatenate(columns)
