@@ -11,7 +11,7 @@ class DisabledRun(Run):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._open = False
+        self.recording = False
         self._inert = True
         self._before_end = []
 

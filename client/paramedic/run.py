@@ -57,12 +57,15 @@ class Run:
         with paramedic.init("translation", config={"learning_rate": 0.001}) as run:
             for step in range(1000):
                 run.log(step, loss=train(step))
+
+    Attributes:
+        recording: Whether what is logged is kept: the run has not ended, and this is no forked child.
     """
 
     def __init__(self, settings: Settings, description: RunDescription) -> None:
         self._settings = settings
         self._identity = settings.identity.SerializeToString(deterministic=True)
-        self._open = True
+        self.recording = True
         self._inert = False
         self._reported: tuple[int, str, str] | None = None
         self._before_end: list[Callable[[], None]] = []
@@ -78,7 +81,7 @@ class Run:
         try:
             self._delivery.start()
         except RuntimeError as error:
-            self._open = False
+            self.recording = False
             self._drops.add("internal_error", 0, f"cannot start a thread: {error}; nothing is recorded")
             self._drops.announce()
             return
@@ -114,11 +117,6 @@ class Run:
         """The highest step that was logged; None before the first."""
         return self._buffer.last_step
 
-    @property
-    def recording(self) -> bool:
-        """Whether what is logged is kept: the run has not ended, and this is no forked child."""
-        return self._open
-
     def watch(self, model: Any, optimizer: Any = None, **options: Any) -> "Watch":
         """Watches a loop of one's own: norms of gradients, weights and updates, activations, paths through time.
 
@@ -139,7 +137,7 @@ class Run:
         from paramedic.integrations.framework import watch_model
         from paramedic.integrations.watch import Unwatched
 
-        if self._open:
+        if self.recording:
             try:
                 return watch_model(self, model, optimizer, options)
             except Exception as error:
@@ -197,7 +195,7 @@ class Run:
             update_norms: L2 norm of what the update added to each tensor, likewise.
             **scalars: Further numbers by name: learning_rate, accuracy, val_loss.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         try:
@@ -229,7 +227,7 @@ class Run:
             paths: By recurrent layer: time steps [t], at most 64, strictly increasing from 0; values [m, t], the norm
                 of the loss's gradient by the layer's output at these time steps; and rows likewise.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         try:
@@ -250,7 +248,7 @@ class Run:
             description: What is known; it is copied.
             **fields: Fields of `RunDescription`, in place of or over those of the description.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         try:
@@ -279,7 +277,7 @@ class Run:
             y: Targets, likewise.
             limit: Most bytes of all of them together.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         try:
@@ -300,7 +298,7 @@ class Run:
             detail: What happened: TrainingBegan, EpochEnded, TrainingEnded or TrainingError.
             step: Step after which it happened; None: the last one logged.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         try:
@@ -326,7 +324,7 @@ class Run:
             exception: Whatever was raised.
             step: Step after which it happened; None: the last one logged.
         """
-        if not self._open:
+        if not self.recording:
             self._refuse()
             return
         self.collect()
@@ -354,7 +352,7 @@ class Run:
 
     def begin_finish(self, error: BaseException | None, timeout: float) -> None:
         """Asks the run to end, as failed when there is an error, and returns at once."""
-        if error is not None and self._open:
+        if error is not None and self.recording:
             self.error(error)
         self._begin("finished" if error is None else "failed", timeout)
 
@@ -372,7 +370,7 @@ class Run:
 
     def become_inert(self) -> None:
         """Makes the run do nothing any more."""
-        self._open = False
+        self.recording = False
         self._inert = True
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -387,20 +385,20 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if error is not None and self._open:
+        if error is not None and self.recording:
             self.error(error)
         self.finish("finished" if error is None else "failed")
 
     def __repr__(self) -> str:
-        state = "open" if self._open else "inert" if self._inert else "finished"
+        state = "open" if self.recording else "inert" if self._inert else "finished"
         return f"<paramedic run {self._settings.label}, {self._settings.mode.value}, {state}>"
 
     def _begin(self, status: Status, timeout: float) -> None:
-        if not self._open:
+        if not self.recording:
             return
         self.collect()
         self._before_end.clear()
-        self._open = False
+        self.recording = False
         failed = isinstance(status, str) and status == "failed"
         state = RUN_STATE_FAILED if failed else RUN_STATE_FINISHED
         self._delivery.close(FinishRun(state=state, time=time.time()), timeout)

@@ -1,5 +1,6 @@
 """When a probe runs: often at first, then at intervals, and seldom enough to cost next to nothing."""
 
+import sys
 import time
 
 
@@ -44,6 +45,10 @@ class Schedule:
             return False
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self._spent <= self._allowance + self._share * (self._trained + running)
+
+    def ahead(self, step: int) -> int:
+        """How many steps after one the next is at which the probe is due; no end of them while it waits for time."""
+        return self._due - step if self._due > step else sys.maxsize
 
     def ran(self, step: int, seconds: float) -> None:
         """The probe ran after a step and took so long."""

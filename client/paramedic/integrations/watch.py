@@ -16,7 +16,7 @@ _LOG = logging.getLogger("paramedic")
 EVERY = 64
 """Steps between two fetches."""
 
-_MAX_DELAY = 1.0
+MAX_DELAY = 1.0
 """Slow steps are fetched before there are many of them, so that a finding comes while it still matters, seconds."""
 
 
@@ -124,13 +124,18 @@ class Watch(ABC):
         """Measures what is due after a step; None when that is nothing."""
         return None
 
-    def _stepped(self) -> None:
-        """Notes that a step is complete, and fetches when it is time."""
-        now = time.time()
+    def _stepped(self, now: float | None = None) -> None:
+        """Notes that a step is complete, and fetches when it is time.
+
+        Args:
+            now: When it was, seconds since the Unix epoch; None: just now.
+        """
+        now = time.time() if now is None else now
         self._times.append(now)
-        due = self._due(self.step)
-        if due or len(self._times) >= self._every or now - self._fetched_at >= _MAX_DELAY:
-            self._fetch(self.step if due else None)
+        step = self._step + len(self._times)
+        due = self._due(step)
+        if due or len(self._times) >= self._every or now - self._fetched_at >= MAX_DELAY:
+            self._fetch(step if due else None)
 
     def _remark(self, scalars: dict[str, Any]) -> None:
         if scalars:

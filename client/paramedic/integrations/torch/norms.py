@@ -62,6 +62,7 @@ class Norms:
         self.device = self._groups[0].place.device if self._groups else torch.device("cpu")
         self._order = np.arange(len(self.parameters))
         self._rows = 0
+        self._measured_rows: list[int] = []
         self._sampled_rows: list[int] = []
         self._sampling = False
         self._has_room = True
@@ -126,10 +127,16 @@ class Norms:
                 for group in self._of.get(optimizer, ()):
                     group.measure_update()
 
-    def write(self) -> None:
-        """Completes a row."""
-        for group in self._groups:
-            group.gradients.append(group.gradient)
+    def write(self, measured: bool = True) -> None:
+        """Completes a row.
+
+        Args:
+            measured: Whether there is anything to say of it.
+        """
+        if measured:
+            self._measured_rows.append(self._rows)
+            for group in self._groups:
+                group.gradients.append(group.gradient)
         if self._sampling:
             self._sampling = False
             self._sampled_rows.append(self._rows)
@@ -145,16 +152,17 @@ class Norms:
     def blocks(self, arrays: Sequence[Any]) -> tuple[int, Given]:
         """Returns how many rows were taken, and these in the order of the tensor table, once they are on the host."""
         count, self._rows = self._rows, 0
-        rows, self._sampled_rows = self._sampled_rows, []
-        if not self._groups or not count:
+        measured, self._measured_rows = self._measured_rows, []
+        sampled, self._sampled_rows = self._sampled_rows, []
+        if not self._groups or not measured:
             return count, {}
         gradients, weights, updates = (
             np.concatenate(arrays[part::3], axis=1, dtype=np.float32, casting="unsafe")[:, self._order]
             for part in range(3)
         )
-        blocks: Given = {"gradient_norm": (gradients, None)}
-        if rows:
-            blocks |= {"weight_norm": (weights, rows), "update_norm": (updates, rows)}
+        blocks: Given = {"gradient_norm": (gradients, None if len(measured) == count else measured)}
+        if sampled:
+            blocks |= {"weight_norm": (weights, sampled), "update_norm": (updates, sampled)}
         return count, blocks
 
 

@@ -70,6 +70,10 @@ class Probes:
         """Whether the step that comes next is to be probed."""
         return self._passes.due(step)
 
+    def ahead(self, step: int) -> int:
+        """How many steps after one the next that may be probed is."""
+        return self._passes.ahead(step)
+
     def attach(self) -> None:
         """Looks at the next forward pass that a gradient is wanted of."""
         self._forget()

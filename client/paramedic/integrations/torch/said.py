@@ -10,6 +10,20 @@ from paramedic.conversion import to_float
 from paramedic.integrations.recorded import Given
 
 
+def kept(value: Any) -> Any:
+    """Returns a number that a loop says as it is now: a float, or a tensor on a device, which is not waited for.
+
+    Args:
+        value: A number, or a tensor, of several numbers their mean. None says nothing.
+    """
+    if not isinstance(value, torch.Tensor):
+        return value if value is None or type(value) is float else to_float(value)
+    if value.ndim:
+        value = value.detach().float().mean()
+    # On the host it is there at once, and in half the time of a copy.
+    return float(value.item()) if value.is_cpu else value.detach().clone()
+
+
 class Said:
     """Numbers by signal and step. Those that are on a device stay there, and are not waited for."""
 
@@ -24,22 +38,20 @@ class Said:
 
         Args:
             name: Of the signal.
-            value: A number, or a tensor, of several numbers their mean. It is copied, as a loop may go on to write into
-                the tensor. None says nothing.
+            value: As `kept` takes it, which copies it, as a loop may go on to write into a tensor.
         """
-        columns = self._numbers
-        if isinstance(value, torch.Tensor):
-            if value.ndim:
-                value = value.detach().float().mean()
-            if value.device.type == "cpu":
-                value = value.item()  # there at once, and in half the time of a copy
-            else:
-                columns = self._tensors
-                value = value.detach().clone()
-        elif type(value) is not float:
-            if value is None:
-                return
-            value = to_float(value)
+        self.put(name, kept(value))
+
+    def put(self, name: str, value: Any) -> None:
+        """Takes in the same, once it is kept.
+
+        Args:
+            name: Of the signal.
+            value: As `kept` returns it.
+        """
+        if value is None:
+            return
+        columns = self._numbers if type(value) is float else self._tensors
         column = columns.get(name)
         if column is None:
             column = columns[name] = _Column()

@@ -11,6 +11,8 @@ class Step:
     Attributes:
         complete: Whether every optimizer has updated what it trains.
         updating: Whether an optimizer is at it.
+        ended: When they had, seconds since the Unix epoch.
+        rested: Whether nothing was measured of it.
     """
 
     def __init__(self, optimizers: int) -> None:
@@ -21,11 +23,14 @@ class Step:
         """
         self.complete = False
         self.updating = False
+        self.ended = 0.0
+        self.rested = False
         self._optimizers = optimizers
         self._measurements = 0
         self._used = [0] * optimizers
         self._updated: set[int] = set()
         self._backwards = 0
+        self._usual_backwards = 1
         self._logs = 0
         self._one_suffices = False
 
@@ -44,6 +49,25 @@ class Step:
     def went_back(self) -> None:
         """A backward pass ended."""
         self._backwards += 1
+
+    def end(self, now: float) -> None:
+        """Every optimizer has updated.
+
+        Args:
+            now: When that was, seconds since the Unix epoch.
+        """
+        self.complete = True
+        self.ended = now
+
+    def rest(self, now: float) -> None:
+        """The only optimizer has updated, and nothing was measured; the loop went back as often as it did before.
+
+        Args:
+            now: When that was, seconds since the Unix epoch.
+        """
+        self.end(now)
+        self.rested = True
+        self._backwards = self._usual_backwards
 
     def said(self) -> None:
         """The loop logged its loss."""
@@ -68,6 +92,9 @@ class Step:
         """Its row is written; what follows belongs to the next."""
         if self._logs and not self.may_close:
             self._one_suffices = True
+        if not self.rested:
+            self._usual_backwards = self._backwards
         self.complete = False
+        self.rested = False
         self._updated.clear()
         self._backwards = self._logs = 0

@@ -1,33 +1,33 @@
 """The watch of a PyTorch loop."""
 
-import itertools
-import weakref
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.autograd import Variable
 
 from paramedic.describe.torch import describe
+from paramedic.integrations.cadence import FIRST, Cadence, timed
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.recorded import Probed, Recorded
+from paramedic.integrations.torch.arrivals import Arrivals
 from paramedic.integrations.torch.norms import Norms, placed
 from paramedic.integrations.torch.observer import Observer
+from paramedic.integrations.torch.optimizers import optimizers_of, rate_names
 from paramedic.integrations.torch.pace import SIGNAL as PACE
 from paramedic.integrations.torch.pace import Pace
 from paramedic.integrations.torch.probes import Probes
-from paramedic.integrations.torch.said import Said
+from paramedic.integrations.torch.rest import Rest
+from paramedic.integrations.torch.said import Said, kept
 from paramedic.integrations.torch.step import Step
 from paramedic.integrations.torch.transfer import fetched
-from paramedic.integrations.watch import EVERY, Watch
+from paramedic.integrations.watch import EVERY, MAX_DELAY, Watch
 from paramedic.run import Run
 from paramedic.v1.description_pb2 import RunDescription
 
 SAMPLED = 16
 """Every so many steps weights and updates are measured: both together take three times as long as gradients do."""
-
-FIRST_SAMPLED = 64
-"""Steps of a training that all are: at first, weights may change fast."""
 
 
 class TorchWatch(Watch):
@@ -37,8 +37,12 @@ class TorchWatch(Watch):
     begins again. Gradients are measured at the end of the last backward pass before it: before they are clipped,
     without the loss scale, after ranks have averaged them. Gradients that no backward pass brought, but the loop
     itself, are measured when the optimizer begins. Losses of several backward passes before one step are averaged.
-    Weights and updates are measured at each of the first 64 steps, and at every 16th from there on. Steps that are
-    replayed from a CUDA graph are not seen.
+    The first 64 steps are measured whole. From there on gradients are measured as often as `Cadence` says, which is at
+    every step unless steps are short, and weights and updates at multiples of 16. Losses are of every step. Steps that
+    are replayed from a CUDA graph are not seen.
+
+    Attributes:
+        cadence: Which steps are measured.
 
     Example:
         >>> watch = run.watch(model, optimizer, loss=criterion, scaler=scaler)
@@ -58,7 +62,7 @@ class TorchWatch(Watch):
         *,
         loss: Any = None,
         step: int = 0,
-        every: int = 4 * EVERY,
+        every: int = 16 * EVERY,
         probes: bool = True,
         scaler: Any = None,
         known: RunDescription | None = None,
@@ -81,7 +85,7 @@ class TorchWatch(Watch):
         Raises:
             TypeError: There is no optimizer, or it is of another kind.
         """
-        self._optimizers = _optimizers(optimizer)
+        self._optimizers = optimizers_of(optimizer)
         super().__init__(run, step, every)
         self._model = model
         self._loss = loss
@@ -99,14 +103,14 @@ class TorchWatch(Watch):
         self._probes = Probes(model, self._layers_known, self._observer) if probes else None
         self._probing = False
         self._probed: Probed | None = None
-        self._on_parameters: list[Any] = []
+        self.cadence = Cadence()
+        self._rest: Rest | None = None
+        self._arrivals = Arrivals(placed(self._optimizers), self.backward_began)
+        self._arrivals.listen()
         self._on_optimizers: list[Any] = []
-        self._hook_parameters()
         for position, each in enumerate(self._optimizers):
-            self._on_optimizers += [
-                each.register_step_pre_hook(_uncompiled(self._before_update, position)),
-                each.register_step_post_hook(_uncompiled(self._after_update, position)),
-            ]
+            before, after = self._optimizer_hooks(position)
+            self._on_optimizers += [each.register_step_pre_hook(before), each.register_step_post_hook(after)]
         if self._probes is not None:
             self._probes.begin()
             self._arm()
@@ -116,10 +120,23 @@ class TorchWatch(Watch):
         if not self.off:
             super().switch_off(problem)
 
+    @property
+    def step(self) -> int:
+        """The last step that was completed."""
+        return self._done + (0 if self._rest is None else self._rest.updates)
+
+    def log(self, /, loss: Any = None, **scalars: Any) -> None:
+        """Takes in what the loop says of its step; see `Watch.log`."""
+        if self._rest is None or loss is None or not self._rest.said(loss, scalars):
+            super().log(loss, **scalars)
+
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
-        self._said.say("loss", loss)
-        for name, value in scalars.items():
-            self._said.say(name, value)
+        self._catch_up()
+        self._hear({"loss": kept(loss)} | {name: kept(value) for name, value in scalars.items()})
+
+    def _hear(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self._said.put(name, value)
         self._under_way.said()
         if self._under_way.may_close:
             self._close()
@@ -138,13 +155,14 @@ class TorchWatch(Watch):
             seconds, rows = self._pace.take()
             scalars |= {PACE: (seconds, rows)} if rows else {}
         if not norms.serves(placed(self._optimizers)):
+            self._arise()  # to measure what is to be measured now
             self._norms = None
             self._under_way.forget_measured()
         return Recorded(count, scalars, blocks) if count else None
 
     def _detach(self) -> None:
-        for handle in self._on_parameters:
-            handle.remove()
+        self._rest = None
+        self._arrivals.ignore()
         if not self._under_way.updating:  # to remove a hook while hooks are called is an error in the training
             for handle in self._on_optimizers:
                 handle.remove()
@@ -163,22 +181,17 @@ class TorchWatch(Watch):
         return probed
 
     def _remark(self, scalars: dict[str, Any]) -> None:
+        self._catch_up()
         self._close_if_complete()
         super()._remark(scalars)
 
     def _fetch(self, probe: int | None) -> None:
         if probe is None:
+            self._catch_up()
             self._close_if_complete()
         super()._fetch(probe)
 
     # A backward pass.
-
-    def _hook_parameters(self) -> None:
-        for handle in self._on_parameters:
-            handle.remove()
-        came = _trigger(self)
-        parameters = [parameter for parameters in placed(self._optimizers).values() for parameter in parameters]
-        self._on_parameters = [each.register_post_accumulate_grad_hook(came) for each in parameters]
 
     @guarded
     def backward_began(self) -> None:
@@ -202,6 +215,7 @@ class TorchWatch(Watch):
             self._backward_ended()
 
     @guarded
+    @timed
     def _backward_ended(self) -> None:
         self._under_way.went_back()
         if self._pace is not None:
@@ -210,7 +224,31 @@ class TorchWatch(Watch):
 
     # An update.
 
+    def _optimizer_hooks(self, position: int) -> tuple[Callable[..., None], Callable[..., None]]:
+        """Returns what is called before and after the steps of an optimizer, and stays out of compiled ones."""
+
+        def before(optimizer: Any, args: Any, kwargs: Any) -> None:
+            if self._rest is not None:
+                return
+            # What is around every hook that is not to be compiled costs more than to ask for it.
+            update = outside[0] if torch.compiler.is_compiling() else self._before_update
+            update(position, optimizer, args, kwargs)
+
+        def after(optimizer: Any, _args: Any, _kwargs: Any) -> None:
+            if self._rest is not None:
+                if self._rest.updated():
+                    self._arise()
+            elif torch.compiler.is_compiling():
+                outside[1](position, optimizer)
+            else:
+                self._after_update(position, optimizer)
+                self._lie_down()
+
+        outside = torch.compiler.disable(self._before_update), torch.compiler.disable(self._after_update)
+        return before, after
+
     @guarded
+    @timed
     def _before_update(self, position: int, optimizer: Any, args: Any, kwargs: Any) -> None:
         if not self._run.recording or _captured():
             return
@@ -224,11 +262,12 @@ class TorchWatch(Watch):
         if not step.is_measured(position) and not closure:  # else a backward pass is to come
             # Nobody scales what a loop assigns itself, unless for an optimizer that takes the scale away itself.
             self._measure_gradients(getattr(optimizer, "grad_scale", None))
-        if self._done % SAMPLED == 0 or self._done - self._begun < FIRST_SAMPLED:
+        if (self._done + 1) % SAMPLED == 0 or self._done - self._begun < FIRST:
             self._prepared().remember(position)
 
     @guarded
-    def _after_update(self, position: int, optimizer: Any, _args: Any, _kwargs: Any) -> None:
+    @timed
+    def _after_update(self, position: int, optimizer: Any) -> None:
         step = self._under_way
         if step.updating and self._run.recording:
             self._prepared().updated(position)
@@ -244,7 +283,7 @@ class TorchWatch(Watch):
 
     def _complete(self) -> None:
         """Every optimizer has updated: what is probed is measured now, whenever the loop says its loss."""
-        self._under_way.complete = True
+        self._under_way.end(time.time())
         self._done += 1
         if self._probing and self._probes is not None:
             self._probing = False
@@ -263,22 +302,64 @@ class TorchWatch(Watch):
             self._close()
 
     def _close(self) -> None:
+        ended, measured = self._under_way.ended, not self._under_way.rested
         self._under_way.close()
-        self._prepared().write()
+        self._prepared().write(measured)
         self._said.write()
         if self._pace is not None:
             self._pace.write()
         if not self._described:
             self._describe()
-        self._stepped()
+        self._stepped(ended)
+
+    # Rest.
+
+    @guarded
+    def _lie_down(self) -> None:
+        """Measures none of the steps that follow, if it is time for that."""
+        if not self._run.recording or len(self._optimizers) > 1 or self._pace is not None:
+            return  # steps of several optimizers differ, and pace is of every step
+        if self._probed is not None:
+            self.cadence.spent = 0.0  # what probes cost is another matter
+        steps = self.cadence.rest(self._done)
+        if self._probes is not None:
+            steps = min(steps, self._probes.ahead(self._done) - 1)
+        if steps > 0 and not self._probing:
+            self._arrivals.ignore()
+            self._rest = Rest(steps, self._fetched_at + MAX_DELAY)
+
+    @guarded
+    @timed
+    def _arise(self) -> None:
+        """Measures what follows."""
+        if self._rest is not None:
+            self._catch_up()
+            self._rest = None
+            self._arrivals.listen()
+            self._arm()
+
+    def _catch_up(self) -> None:
+        """Goes through what the loop did while nothing was measured."""
+        for event in self._rest.take() if self._rest is not None and self._run.recording else []:
+            if isinstance(event, dict):
+                self._hear(event)
+                continue
+            self._close_if_complete()
+            self._done += 1
+            self._under_way.rest(event)
+            if self._under_way.may_close:
+                self._close()
 
     # What is measured.
 
     def _prepared(self) -> Norms:
         if self._norms is None:
-            self._norms = Norms(placed(self._optimizers))
-            self._rates = _rate_names(self._optimizers)
-            self._hook_parameters()
+            places = placed(self._optimizers)
+            self._norms = Norms(places)
+            self._rates = rate_names(self._optimizers)
+            self._arrivals.ignore()
+            self._arrivals = Arrivals(places, self.backward_began)
+            self._arrivals.listen()
             self._described = False
         return self._norms
 
@@ -320,57 +401,3 @@ class TorchWatch(Watch):
 def _captured() -> bool:
     """Whether what happens here only goes into a CUDA graph: to wait for the device would be an error there."""
     return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
-
-
-def _uncompiled(hook: Callable[..., None], position: int) -> Callable[..., None]:
-    """Returns the hook of an optimizer, which stays out of the code that a step of it is compiled to."""
-    outside = torch.compiler.disable(hook)
-
-    def called(optimizer: Any, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling():  # what is around every hook that is not to be compiled costs more than this
-            outside(position, optimizer, args, kwargs)
-        else:
-            hook(position, optimizer, args, kwargs)
-
-    return called
-
-
-def _trigger(watch: TorchWatch) -> Callable[[Any], None]:
-    """Returns a hook for parameters that tells a watch once of every backward pass."""
-    # The interpreter cannot see what such a hook holds, and would never free a model that is held by one of its own.
-    reference = weakref.ref(watch)
-    known: int | None = None
-
-    def came(_parameter: Any) -> None:
-        # Called for every parameter in every backward pass.
-        nonlocal known
-        backward = torch._C._current_graph_task_id()
-        if backward != known:
-            known = backward
-            found = reference()
-            if found is not None:
-                found.backward_began()
-
-    return came
-
-
-def _optimizers(given: Any) -> tuple[Any, ...]:
-    optimizers = []
-    for optimizer in given if isinstance(given, list | tuple) else [given]:
-        while isinstance(getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
-            optimizer = optimizer.optimizer  # what accelerators of training wrap theirs in
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise TypeError(f"optimizer: expected a torch.optim.Optimizer, or several, got {type(optimizer).__name__}")
-        optimizers.append(optimizer)
-    if not optimizers:
-        raise TypeError("optimizer: expected a torch.optim.Optimizer, or several, got none")
-    return tuple(optimizers)
-
-
-def _rate_names(optimizers: Sequence[Any]) -> list[list[str]]:
-    """Names of the signals of the learning rates: by optimizer, one a group of its parameters."""
-    numbers = itertools.count()
-    return [
-        [f"learning_rate/{n}" if (n := next(numbers)) else "learning_rate" for _ in optimizer.param_groups]
-        for optimizer in optimizers
-    ]
