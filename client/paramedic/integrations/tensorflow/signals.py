@@ -1,8 +1,9 @@
 """The signals of steps, from the updates that they consist of and from what the loop said of them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import keras
 import numpy as np
@@ -16,6 +17,9 @@ from paramedic.integrations.tensorflow.updates import Updates
 LEARNING_RATE = "learning_rate"
 
 _EAGER = type(tf.zeros([]))
+
+_Said: TypeAlias = float | npt.NDArray[np.float64]
+"""What one call of `log` said under a name: a number, or several, flat."""
 
 
 @dataclass(slots=True)
@@ -100,41 +104,50 @@ def said(steps: Sequence[Step], logs: Sequence[Log]) -> Given:
         return {name: column for name in names if (column := _column(steps, _numbers(logs, name)))[1]}
 
 
-def _column(steps: Sequence[Step], numbers: Mapping[int, npt.NDArray[np.float64]]) -> tuple[list[float], list[int]]:
+def _column(steps: Sequence[Step], numbers: Mapping[int, _Said]) -> tuple[list[float], list[int]]:
     values, rows = [], []
     for row, step in enumerate(steps):
-        if step.group == 1 and len(step.logs) == 1 and step.logs[0] in numbers:  # as a rule
-            values.append(float(numbers[step.logs[0]].mean()))
-            rows.append(row)
-            continue
         told = [numbers[log] for log in step.logs if log in numbers]
         if not told:
             continue
-        if len(told) == 1 and told[0].size == step.group:
-            values.append(float(told[0][step.place]))
+        if len(told) == 1 and step.group == 1:  # as a rule
+            values.append(_mean(told[0]))
+        elif len(told) == 1 and np.size(told[0]) == step.group:
+            values.append(float(np.ravel(told[0])[step.place]))
         elif step.place == step.group - 1:
-            values.append(float(np.mean([each.mean() for each in told])))
+            values.append(float(np.mean([_mean(each) for each in told])))
         else:
             continue
         rows.append(row)
     return values, rows
 
 
-def _numbers(logs: Sequence[Log], name: str) -> dict[int, npt.NDArray[np.float64]]:
-    """What was said under a name by number of the log, flat; what is no number is left out."""
+def _mean(numbers: _Said) -> float:
+    return numbers if isinstance(numbers, float) else float(numbers.mean())
+
+
+def _numbers(logs: Sequence[Log], name: str) -> dict[int, _Said]:
+    """What was said under a name by number of the log; what is no number is left out."""
     values = {log: each.values[name] for log, each in enumerate(logs) if name in each.values}
-    given = list(values.values())
-    if all(type(value) is _EAGER and value.ndim == 0 and value.dtype == given[0].dtype for value in given):
-        # From another device, one transfer; here, tensors are read faster than stacked.
-        read = map(float, given) if given[0].device.endswith("CPU:0") else tf.stack(given).numpy()
-        stacked = np.fromiter(read, np.float64, len(given))
-        return {log: stacked[place : place + 1] for place, log in enumerate(values)}
-    found = {}
-    for log, value in values.items():
-        try:
-            numbers = np.asarray(value, np.float64).ravel()
-        except (TypeError, ValueError):
-            continue
-        if numbers.size:
-            found[log] = numbers
-    return found
+    read = zip(values, map(_number, _here(list(values.values()))), strict=True)
+    return {log: numbers for log, numbers in read if numbers is not None}
+
+
+def _here(values: Sequence[Any]) -> Sequence[Any]:
+    """Brings what another device keeps in one transfer, where it can be; here, tensors are read faster than stacked."""
+    if all(type(value) is _EAGER for value in values) and not values[0].device.endswith("CPU:0"):
+        with contextlib.suppress(tf.errors.InvalidArgumentError):  # of several shapes or types
+            return cast(Sequence[Any], tf.stack(values).numpy())
+    return values
+
+
+def _number(value: Any) -> _Said | None:
+    if type(value) is _EAGER:
+        value = value.numpy()
+    if isinstance(value, float | int | np.floating):  # array functions take ten times as long
+        return float(value)
+    try:
+        numbers = np.asarray(value, np.float64).ravel()
+    except (TypeError, ValueError):
+        return None
+    return numbers if numbers.size else None

@@ -48,9 +48,9 @@ def aligned(
     steps: list[Step] = []
     pending: list[int] = []
     place = 0
-    for log, mark in enumerate(marks):
+    for log, end in enumerate(np.searchsorted(numbers, np.asarray(marks, np.int64)).tolist()):
         before = len(steps)
-        place = _add(steps, place, int(np.searchsorted(numbers, mark)), present)
+        place = _add(steps, place, end, present)
         group = steps[before:]
         pending.append(log)
         if group:

@@ -164,15 +164,21 @@ class UpdateRecorder:
         self.remember(variables)
 
     def _read(self, numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.float64], lost: int) -> Updates:
-        kinds = [self._kinds[int(kind)] for kind in rows[:, 0]]
-        present = np.zeros((len(rows), len(self.variables)), np.bool_)
-        for row, kind in enumerate(kinds):
-            present[row, list(kind.places)] = True
+        kinds = rows[:, 0].astype(np.int64)
+        changed = np.zeros((len(self._kinds), len(self.variables)), np.bool_)
+        for number, kind in enumerate(self._kinds):
+            changed[number, list(kind.places)] = True
+        scaled = np.array([kind.scaled for kind in self._kinds], np.bool_)[kinds]
         with np.errstate(all="ignore"):  # a training that breaks must not be told so by our arithmetic
             norms = np.sqrt(2 * rows[:, _HEAD:]).reshape(len(rows), 3, len(self.variables))
-            norms[:, 0] /= np.where([kind.scaled for kind in kinds], rows[:, 2], 1.0)[:, None]
+            norms[:, 0] /= np.where(scaled, rows[:, 2], 1.0)[:, None]
         return Updates(
-            numbers, [kind.optimizer for kind in kinds], rows[:, 1], norms.astype(np.float32), present, max(lost, 0)
+            numbers=numbers,
+            optimizers=[self._kinds[kind].optimizer for kind in kinds.tolist()],
+            rates=rows[:, 1],
+            norms=norms.astype(np.float32),
+            present=changed[kinds],
+            lost=max(lost, 0),
         )
 
     def _tap(self, name: str, optimizer: Any) -> Callable[..., Any]:

@@ -66,7 +66,7 @@ class TensorFlowWatch(Watch):
         *,
         loss: Any = None,
         step: int = 0,
-        every: int = EVERY,
+        every: int = 4 * EVERY,
         probes: bool = True,
     ) -> None:
         """Begins to watch.
@@ -79,7 +79,7 @@ class TensorFlowWatch(Watch):
             loss: The keras.losses.Loss that the loop calls: it tells the targets, which probes of gradients need. Or a
                 function that returns the loss, to be described.
             step: The last step before the loop, where a checkpoint left off.
-            every: Steps between two fetches.
+            every: Steps between two fetches. Slow steps are fetched once a second.
             probes: Whether to measure what takes passes of its own over a few samples.
 
         Raises:
@@ -280,7 +280,7 @@ class TensorFlowWatch(Watch):
     def _order_table(self, updates: Updates) -> None:
         """Describes the tensors anew when updates change others than before."""
         changed = set(np.flatnonzero(updates.present.any(axis=0)).tolist())
-        if len(updates.numbers) < self._every // 2:
+        if len(updates.numbers) < EVERY // 2:
             changed |= set(self._order)  # those that are missing may be updated less often than others
         if changed == set(self._order):
             return
