@@ -12,15 +12,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from pairs import alternate, overhead
+from pairs import over_builds, overhead
 
 import paramedic
 from paramedic.integrations.jax import measure as measured_step
 from paramedic.integrations.jax import watch
 
-UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
-BATCHES = 300
-PAIRS, OTHER_PAIRS = 48, 16
+FEATURES, CLASSES, BATCH = 8, 10, 32
+SMALL = {"units": 64, "steps": 20, "batches": 300}
+LARGE = {"units": 128, "steps": 50, "batches": 60}  # several times as long a step
+BUILDS, OTHER_BUILDS = 12, 6
+PAIRS = 5
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 optimizer = optax.adam(0.001)
@@ -31,57 +33,73 @@ def measure() -> dict[str, float]:
 
     Returns:
         `jax_overhead` and so on, as `pairs.overhead` tells: of `measure` and a watch, without probes.
-        `jax_all_signals_overhead` and so on: with probes, on their default schedule. `jax_items_overhead` and so on:
-        of a hand-written `[float(jnp.linalg.norm(gradient)) for gradient in gradients]` and `float(loss)` at each step.
-        `jax_bare_step_us`: a bare loop's time a step.
+        `jax_all_signals_overhead` and so on: with probes, on their default schedule. `jax_large_overhead` and so on:
+        without probes, where a step takes several times as long. `jax_items_overhead` and so on: of a hand-written
+        `[float(jnp.linalg.norm(gradient)) for gradient in gradients]` and `float(loss)` at each step.
+        `jax_bare_step_us` and so on: the time a step of the bare loop beside.
     """
-    bare = Loop(_nothing, None)
-    times = _against(bare, False, PAIRS)
-    probed = _against(bare, True, OTHER_PAIRS)
-    by_hand = alternate(bare.run, Loop(_gradients, _measured_by_hand).run, OTHER_PAIRS)
-    return {
-        **overhead("jax", times),
-        **overhead("jax_all_signals", probed),
-        **overhead("jax_items", by_hand),
-        "jax_bare_step_us": float(np.median(times[:, 0, 0]) / BATCHES * 1e6),
-    }
-
-
-def _against(bare: "Loop", probes: bool, pairs: int) -> np.ndarray:
-    """Times a loop that is watched beside the bare one."""
+    measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as spool:
         run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
-        times = alternate(bare.run, Loop(_norms, _reporting(run, bare, probes)).run, pairs)
+        for name, size, probes, builds in (
+            ("jax", SMALL, False, BUILDS),
+            ("jax_all_signals", SMALL, True, OTHER_BUILDS),
+            ("jax_large", LARGE, False, OTHER_BUILDS),
+        ):
+            measured |= _compare(
+                name, size, lambda bare, on=probes: Loop(bare.size, _norms, _reporting(run, bare, on)), builds
+            )
+        measured |= _compare(
+            "jax_items", SMALL, lambda bare: Loop(bare.size, _gradients, _measured_by_hand), OTHER_BUILDS
+        )
         run.finish(timeout=10)
-    return times
+    return measured
+
+
+def _compare(name: str, size: dict[str, int], watched: "Callable[[Loop], Loop]", builds: int) -> dict[str, float]:
+    """Times a loop beside the bare one."""
+
+    def build() -> tuple[Callable[[], None], Callable[[], None]]:
+        bare = Loop(size, _nothing, None)
+        return bare.run, watched(bare).run
+
+    times = over_builds(build, builds, PAIRS)
+    step = float(np.median(times[:, 0, 0]) / size["batches"] * 1e6)
+    return overhead(name, times) | {f"{name}_bare_step_us": step}
 
 
 class Loop:
     """A training that goes on whenever it is run.
 
     Attributes:
+        size: Units, time steps and batches.
         params: As the last step left them.
         batches: What it is trained on.
     """
 
-    def __init__(self, told: Callable[..., Any], take: Callable[[Any, Any, Any], Any] | None) -> None:
+    def __init__(
+        self, size: dict[str, int], told: Callable[..., Any], take: Callable[[Any, Any, Any], Any] | None
+    ) -> None:
         """Prepares it.
 
         Args:
+            size: Units, time steps and batches.
             told: What the compiled step tells of its loss, gradients, parameters and updated parameters.
             take: Called after each step with its loss, what it told and the updated parameters.
         """
+        self.size = size
+        units = size["units"]
         rng = np.random.default_rng(0)
         self.params = {
             "lstm": {
-                "kernel": _normal(rng, FEATURES, 4 * UNITS),
-                "recurrent_kernel": _normal(rng, UNITS, 4 * UNITS),
-                "bias": jnp.zeros(4 * UNITS),
+                "kernel": _normal(rng, FEATURES, 4 * units),
+                "recurrent_kernel": _normal(rng, units, 4 * units),
+                "bias": jnp.zeros(4 * units),
             },
-            "dense": {"kernel": _normal(rng, UNITS, CLASSES), "bias": jnp.zeros(CLASSES)},
+            "dense": {"kernel": _normal(rng, units, CLASSES), "bias": jnp.zeros(CLASSES)},
         }
         self._state = optimizer.init(self.params)
-        x = rng.normal(size=(BATCHES, BATCH, STEPS, FEATURES)).astype("float32")
+        x = rng.normal(size=(size["batches"], BATCH, size["steps"], FEATURES)).astype("float32")
         self.batches = [(jnp.asarray(each), jnp.asarray(rng.integers(0, CLASSES, BATCH))) for each in x]
         self._take = take
 
@@ -113,7 +131,7 @@ def loss_fn(params: Any, x: Any, y: Any) -> Any:
         cell = jax.nn.sigmoid(kept) * cell + jax.nn.sigmoid(opened) * jnp.tanh(new)
         return (cell, jax.nn.sigmoid(shown) * jnp.tanh(cell)), None
 
-    zeros = jnp.zeros((len(x), UNITS))
+    zeros = jnp.zeros((len(x), len(lstm["recurrent_kernel"])))
     (_, state), _ = jax.lax.scan(cell, (zeros, zeros), x.swapaxes(0, 1))
     logits = state @ dense["kernel"] + dense["bias"]
     return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()

@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +25,26 @@ def alternate(bare: Callable[[], None], watched: Callable[[], None], pairs: int)
     return times
 
 
-def overhead(name: str, times: np.ndarray) -> dict[str, float]:
-    """What the watched side costs, from what `alternate` returns.
+def over_builds(build: Callable[[], tuple[Callable[[], None], Callable[[], None]]], builds: int, pairs: int) -> Any:
+    """Medians of `alternate` by build [builds, bare or watched, clock or processor].
 
-    `NAME_overhead` is the median over pairs of watched over bare, by the clock, less 1; `_low` and `_high` bound it
-    with 95% confidence (order statistics). `NAME_overhead_cpu`: the same of the processor time of the process, which
-    other load on the machine disturbs less.
+    Two trainings of the same code differ by a percent or two by where their memory happens to lie, and go on doing so
+    for as long as they live. So each build makes both anew.
+
+    Args:
+        build: Makes a bare training and one that is watched.
+        builds: How often.
+        pairs: Of each build.
+    """
+    return np.array([np.median(alternate(*build(), pairs), axis=0) for _ in range(builds)])
+
+
+def overhead(name: str, times: np.ndarray) -> dict[str, float]:
+    """What the watched side costs, from what `alternate` or `over_builds` returns.
+
+    `NAME_overhead` is the median over pairs, or builds, of watched over bare, by the clock, less 1; `_low` and `_high`
+    bound it with 95% confidence (order statistics). `NAME_overhead_cpu`: the same of the processor time of the process,
+    which other load on the machine disturbs less.
     """
     ratios = np.sort(times[:, 1] / times[:, 0] - 1, axis=0)
     pairs = len(ratios)

@@ -11,7 +11,7 @@ os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}
 import numpy as np
 import torch
 import wandb
-from pairs import alternate, overhead
+from pairs import over_builds, overhead
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -19,9 +19,10 @@ import paramedic
 
 FEATURES, CLASSES, BATCH = 8, 10, 32
 SMALL = {"units": 64, "steps": 20, "batches": 100}
-LARGE = {"units": 128, "steps": 50, "batches": 25}  # several times as long a step
-ROUNDS = 30
-OTHER_ROUNDS = 12  # of what is compared with
+LARGE = {"units": 128, "steps": 50, "batches": 50}  # several times as long a step
+BUILDS = 16
+OTHER_BUILDS = 4  # of what is compared with
+PAIRS = 5
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 
@@ -78,7 +79,7 @@ def measure() -> dict[str, float]:
     """Alternates loops that are watched with bare ones, in one process and one thread.
 
     Returns:
-        `torch_overhead`: median over rounds of a watched loop over the bare one beside it, by the clock, less 1,
+        `torch_overhead`: median over builds of a watched loop over the bare one beside it, by the clock, less 1,
         without probes; `_low` and `_high` bound it with 95% confidence (order statistics). `torch_overhead_cpu`: the
         same of the processor time of the process, which other load on the machine disturbs less.
         `torch_all_signals_overhead` and so on: with probes, on their default schedule. `torch_large_overhead` and so
@@ -98,11 +99,11 @@ def measure() -> dict[str, float]:
             ("torch_large", LARGE, False),
         ):
             with paramedic.init("benchmark", url=NOBODY, spool_dir=directory) as run:
-                measured |= _compare(size, name, _watched(run, probes), ROUNDS)
-        measured |= _compare(SMALL, "torch_items", _measured_by_hand, OTHER_ROUNDS)
+                measured |= _compare(size, name, _watched(run, probes), BUILDS)
+        measured |= _compare(SMALL, "torch_items", _measured_by_hand, OTHER_BUILDS)
         for name, frequency in (("torch_wandb", 1000), ("torch_wandb_each_step", 1)):
             with wandb.init(project="benchmark", dir=directory):
-                measured |= _compare(SMALL, name, _watched_by_wandb(frequency), OTHER_ROUNDS)
+                measured |= _compare(SMALL, name, _watched_by_wandb(frequency), OTHER_BUILDS)
     return measured
 
 
@@ -131,11 +132,15 @@ def _watched_by_wandb(frequency: int) -> Preparation:
     return prepare
 
 
-def _compare(size: dict[str, int], name: str, prepare: Preparation, rounds: int) -> dict[str, float]:
-    """Runs a bare loop and one that is watched in turns."""
-    bare, watched = Loop(**size), Loop(**size)
-    prepare(watched)
-    times = alternate(bare.run, watched.run, rounds)
+def _compare(size: dict[str, int], name: str, prepare: Preparation, builds: int) -> dict[str, float]:
+    """Runs bare loops and ones that are watched in turns."""
+
+    def build() -> tuple[Callable[[], None], Callable[[], None]]:
+        bare, watched = Loop(**size), Loop(**size)
+        prepare(watched)
+        return bare.run, watched.run
+
+    times = over_builds(build, builds, PAIRS)
     step = float(np.median(times[:, 0, 0]) / size["batches"] * 1e6)
     return overhead(name, times) | {f"{name}_bare_step_us": step}
 
