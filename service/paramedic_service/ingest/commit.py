@@ -47,6 +47,8 @@ class GroupCommit:
         self._hold_back = hold_back
         self._queue: deque[Promise] = deque()
         self._queued_bytes = 0
+        # Asked for when somebody looks, which is seldom, instead of told with every entry.
+        instruments.queued_bytes.set_function(lambda: self._queued_bytes)
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -84,7 +86,6 @@ class GroupCommit:
         """Queues an entry."""
         self._queue.append(promise)
         self._queued_bytes += len(promise.record.body)
-        self._instruments.queued_bytes.set(self._queued_bytes)
         self._filled.set()
         if self._queued_bytes > MAX_QUEUED_BYTES:
             self._room.clear()
@@ -118,7 +119,6 @@ class GroupCommit:
             group.append(promise)
             size += len(promise.record.body)
         self._queued_bytes -= size
-        self._instruments.queued_bytes.set(self._queued_bytes)
         if not self._queue:
             self._filled.clear()
         if self._queued_bytes <= MAX_QUEUED_BYTES:

@@ -41,10 +41,13 @@ class RankGroup:
     _pace: PaceComparison = field(default_factory=PaceComparison)
     _replicas: ReplicaComparison = field(default_factory=ReplicaComparison)
 
+    @property
+    def alone(self) -> bool:
+        """Whether there are no others to compare a rank with."""
+        return len(self.members) < 2
+
     def heard(self, run: ActiveRun, rows: Rows, now: float) -> Iterator[Note]:
-        """Compares the ranks after rows of one of them were judged."""
-        if len(self.members) < 2:
-            return
+        """Compares the ranks, of which there are several, after rows of one of them were judged."""
         # One that never reported a step does something else: nobody is to wait for its times.
         reporting = {
             rank: each for rank, each in self.members.items() if each.reporting and each.live.last_step is not None
@@ -62,7 +65,7 @@ class RankGroup:
 
     def passed(self, now: float) -> Iterator[Note]:
         """Looks for ranks that are gone, as time passes."""
-        if len(self.members) < 2:
+        if self.alone:
             return
         reporting = sum(each.reporting for each in self.members.values())
         for rank, run in self.members.items():

@@ -333,13 +333,18 @@ class IngestService:
                 self._judge.judge_stored(run, await self._read_back(run.live, len(items)))
             for promise, _ in items:
                 run.settle(promise)
-                if isinstance(promise.entry, Batch):
-                    self._note(run.group.heard(run, promise.entry.rows, self._clock()))
-                elif isinstance(promise.entry, Event) and promise.entry.event.HasField("error"):
-                    self._note(run.group.raised(run, self._clock()))
+                self._compare(run, promise.entry)
             for session in {promise.session for promise, _ in items if promise.session is not None}:
                 session.wake()
             await asyncio.sleep(0)  # lets other streams be read while many runs are judged
+
+    def _compare(self, run: ActiveRun, entry: Entry) -> None:
+        """Writes down what an entry that was just judged says of the ranks of a training."""
+        if isinstance(entry, Batch):
+            if not run.group.alone:  # most are, and are to pay nothing for what they have no use for
+                self._note(run.group.heard(run, entry.rows, self._clock()))
+        elif isinstance(entry, Event) and entry.event.HasField("error"):
+            self._note(run.group.raised(run, self._clock()))
 
     async def _read_back(self, live: LiveRun, count: int) -> list[LogRecord]:
         """Reads the next entries of a run's log behind its fold, however long the store takes to work again."""

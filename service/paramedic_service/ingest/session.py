@@ -131,19 +131,21 @@ class ActiveRun:
     def accept(self, promise: Promise) -> None:
         """Notes an accepted entry."""
         self._pending += 1
-        self.noted += promise.session is None
         self._quiet.clear()
         self.frontier.advance(promise.record.sequence or 0, promise.entry)
-        if promise.session is not None:
+        if promise.session is None:
+            self.noted += 1
+        else:
             promise.session.expect(promise)
 
     def settle(self, promise: Promise) -> None:
         """Notes that an accepted entry is durable and judged."""
         self._pending -= 1
-        self.noted -= promise.session is None
         if self._pending == 0:
             self._quiet.set()
-        if promise.session is not None:
+        if promise.session is None:
+            self.noted -= 1
+        else:
             promise.session.settle(promise)
 
     async def quiet(self) -> None:

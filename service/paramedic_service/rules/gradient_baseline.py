@@ -8,6 +8,7 @@ later, so that judging costs little. What a rule found abnormal never enters.
 """
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -119,11 +120,12 @@ class GradientBaseline:
         if self.counts is None or self.log_mean is None or self.log_variance is None:
             self.counts, self.log_mean, self.log_variance = observed, mean, variance
             return
-        weight = observed / np.maximum(self.counts + observed, 1.0)
+        count = self.counts + observed
+        weight = observed / np.maximum(count, 1.0)
         shift = mean - self.log_mean
         self.log_mean = self.log_mean + weight * shift
         self.log_variance = (1 - weight) * (self.log_variance + weight * shift * shift) + weight * variance
-        self.counts = np.minimum(self.counts + observed, MEMORY)
+        self.counts = np.minimum(count, MEMORY)
 
     def _grow(self) -> None:
         assert self.window_log_mean is not None
@@ -131,7 +133,8 @@ class GradientBaseline:
         if not len(known):
             self.grown = 0
             return
-        total = float(0.5 * np.log(np.exp(2 * (known - known.max())).sum()) + known.max())
+        highest = np.maximum.reduce(known)
+        total = float(0.5 * np.log(np.add.reduce(np.exp(2 * (known - highest)))) + highest)
         doubled = self.log_total is not None and total >= self.log_total + np.log(2.0)
         self.grown = self.grown + 1 if doubled else 0
         self.log_total = total
@@ -139,4 +142,4 @@ class GradientBaseline:
     @property
     def peak(self) -> Floats | None:
         """float32 [tensors], recent maximum; None before the first window is complete."""
-        return np.max(self.peaks, axis=0) if self.peaks else None
+        return reduce(np.maximum, self.peaks) if self.peaks else None

@@ -60,6 +60,7 @@ class GradientMonitor(Monitor[GradientState]):
     def __init__(self, rulebook: Rulebook, episodes: Mapping[str, Episode], state: GradientState | None = None) -> None:
         super().__init__(rulebook, episodes, state)
         self._rulebook = rulebook
+        self._on_rows = tuple(self[rule.declaration] for rule in (NONFINITE, *SIZE_RULES))
 
     def describe(self, description: Description, step: int, changes: Changes) -> None:
         """Takes in a new description; another tensor table begins another baseline."""
@@ -121,8 +122,7 @@ class GradientMonitor(Monitor[GradientState]):
         norms = piece.norms
         # NaN fails both comparisons.
         if (norms <= self._highest).all() and (norms >= self._lowest).all():
-            for rule in (NONFINITE, *SIZE_RULES):
-                self._rest(rule, piece, changes)
+            self._rest_all(piece, changes)
             return None
         standing = losses.standing(piece.rows)
         self._apply(NONFINITE, piece, standing, changes)
@@ -147,6 +147,13 @@ class GradientMonitor(Monitor[GradientState]):
         else:
             self._rest(rule, piece, changes)
         return cells
+
+    def _rest_all(self, piece: _Piece, changes: Changes) -> None:
+        """Clears the rules on single rows, as most pieces do."""
+        self.state.streaks.clear()
+        for condition in self._on_rows:
+            if not condition.idle:
+                condition.rested(changes, piece.rows.tolist(), piece.steps.tolist())
 
     def _rest(self, rule: RowRule, piece: _Piece, changes: Changes) -> None:
         self.state.streaks.pop(rule.declaration.id, None)

@@ -176,5 +176,4 @@ def _mean(values: list[float]) -> float:
 
 def _variance(values: list[float], mean: float) -> float:
     # Products, not powers: a power that is too large for a float raises, and takes longer.
-    deviations = [value - mean for value in values]
-    return sum([each * each for each in deviations]) / len(values)
+    return sum([(deviation := value - mean) * deviation for value in values]) / len(values)

@@ -80,8 +80,9 @@ def _swinging(rule: RuleDeclaration, history: LossHistory, step: int) -> Verdict
     if now < (1 - rule["gain"]) * before:
         return None
     changes = [after - before for before, after in pairwise(means)]
-    rises = sum(change >= rule["swing"] * scale for change in changes)
-    falls = sum(change <= -rule["swing"] * scale for change in changes)
+    swing = rule["swing"] * scale
+    rises = len([change for change in changes if change >= swing])
+    falls = len([change for change in changes if change <= -swing])
     # One spike is no swing: it rises once.
     if 2 * min(rises, falls) < rule["share"] * len(changes):
         return None
