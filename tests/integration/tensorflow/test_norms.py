@@ -104,6 +104,23 @@ def test_gradients_that_are_shown_are_measured_in_place_of_what_the_loop_makes_o
     agree(recording.told(), expected)
 
 
+def test_weights_and_updates_of_eager_steps_are_measured_at_first_and_now_and_then(recording) -> None:
+    model, optimizer, loss_of = network(), keras.optimizers.SGD(0.1), cross_entropy()
+    watch = recording.run.watch(model, optimizer, loss=loss_of, probes=False)
+    step = tape_step(model, optimizer, loss_of)
+    weights = [model.get_weights()]
+    for x, y in batches(90):
+        watch.log(loss=step(x, y))
+        weights.append(model.get_weights())
+    told = recording.told()
+    measured = [*range(64), 67, 84]  # the first ones, and those of the 68th and the 85th call
+    before = [[np.linalg.norm(each) for each in weights[row]] for row in measured]
+    after = [[np.linalg.norm(b - a) for a, b in zip(*weights[row : row + 2], strict=True)] for row in measured]
+    assert told.norms("gradient_norm").shape == (90, 4)
+    np.testing.assert_allclose(told.norms("weight_norm"), before, rtol=1e-4)
+    np.testing.assert_allclose(told.norms("update_norm"), after, rtol=1e-3)
+
+
 def test_mixed_precision_reports_gradients_without_the_loss_scale(recording) -> None:
     expected = measured(network(), keras.optimizers.SGD(0.1))
     keras.config.set_dtype_policy("mixed_float16")

@@ -77,9 +77,15 @@ def blocks(updates: Updates, steps: Sequence[Step], order: Sequence[int]) -> Giv
     whole = np.logical_or.reduceat(updates.present, begins)[:, order].all(axis=1)
     if not len(order) or not whole.any():
         return {}
-    norms = np.add.reduceat(updates.norms, begins)[whole][:, :, order]  # each variable is in one of them
-    rows = None if whole.all() else np.flatnonzero(whole)
-    return {name: (norms[:, part], rows) for part, name in enumerate(("gradient_norm", "weight_norm", "update_norm"))}
+    weighed = whole & np.logical_and.reduceat(updates.weighed, begins)
+    norms = np.add.reduceat(updates.norms, begins)[:, :, order]  # each variable is in one of them
+    return {
+        name: (norms[rows, part], None if rows.all() else np.flatnonzero(rows))
+        for part, (name, rows) in enumerate(
+            (("gradient_norm", whole), ("weight_norm", weighed), ("update_norm", weighed))
+        )
+        if rows.any()
+    }
 
 
 def learning_rates(updates: Updates, steps: Sequence[Step], optimizers: Sequence[str]) -> Given:

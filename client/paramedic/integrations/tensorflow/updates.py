@@ -30,6 +30,7 @@ class Updates:
         rates: Learning rates, float64 [updates].
         norms: Of gradients, weights and updates, float32 [updates, 3, variables]; zero where nothing was updated.
         present: Which variables were updated, [updates, variables].
+        weighed: Whether weights and updates were measured, [updates]; gradients always are.
         lost: Updates before them that came too fast to be kept.
     """
 
@@ -38,6 +39,7 @@ class Updates:
     rates: npt.NDArray[np.float64]
     norms: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
+    weighed: npt.NDArray[np.bool_]
     lost: int
 
 
@@ -47,6 +49,7 @@ class _Kind:
 
     optimizer: str
     scaled: bool
+    weighed: bool
     places: tuple[int, ...]
 
 
@@ -58,6 +61,8 @@ class UpdateRecorder:
 
     Attributes:
         variables: That were updated so far, as they became known.
+        weighs_eager: Whether weights and updates are measured of updates outside of graphs, where each operation is a
+            call from Python. In a graph, where it is none, they always are: to choose costs small models more.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class UpdateRecorder:
         """
         self._on_update = on_update
         self.variables: list[Any] = []
+        self.weighs_eager = True
         self._on_problem = on_problem
         self._patches = [(vars(each), self._tap(name, each)) for name, each in optimizers.items()]
         self._places: dict[int, int] = {}
@@ -142,6 +148,7 @@ class UpdateRecorder:
             rates=np.full(count, np.nan),
             norms=np.zeros((count, 3, width), np.float32),
             present=np.zeros((count, width), np.bool_),
+            weighed=np.zeros(count, np.bool_),
             lost=0,
         )
 
@@ -178,6 +185,7 @@ class UpdateRecorder:
             rates=rows[:, 1],
             norms=norms.astype(np.float32),
             present=changed[kinds],
+            weighed=np.array([kind.weighed for kind in self._kinds], np.bool_)[kinds],
             lost=max(lost, 0),
         )
 
@@ -220,10 +228,11 @@ class UpdateRecorder:
         gradients = summed(gradients)
         if not is_first():
             return None
+        weighed = self.weighs_eager or not tf.executing_eagerly()
         return _Before(
             variables=variables,
             gradients=[half_square(gradient) for gradient in gradients],
-            weights=[read(variable) for variable in variables],
+            weights=[read(variable) for variable in variables] if weighed else None,
             rate=tf.convert_to_tensor(optimizer.learning_rate),
             scale=loss_scale(optimizer),
         )
@@ -231,15 +240,16 @@ class UpdateRecorder:
     @unconverted
     def _write(self, name: str, before: "_Before") -> None:
         self.know(before.variables)
-        kind = _Kind(name, before.scale is not None, tuple(self._places[id(variable)] for variable in before.variables))
+        places = tuple(self._places[id(variable)] for variable in before.variables)
+        kind = _Kind(name, before.scale is not None, before.weights is not None, places)
         if kind not in self._kinds:
             self._kinds.append(kind)
         norms: list[list[Any]] = [[0.0] * len(self.variables) for _ in range(3)]
-        for place, gradient, weight, variable in zip(
-            kind.places, before.gradients, before.weights, before.variables, strict=True
-        ):
-            update = read(variable) - weight
-            norms[0][place], norms[1][place], norms[2][place] = gradient, half_square(weight), half_square(update)
+        for place, gradient in zip(places, before.gradients, strict=True):
+            norms[0][place] = gradient
+        if before.weights is not None:
+            for place, weight, variable in zip(places, before.weights, before.variables, strict=True):
+                norms[1][place], norms[2][place] = half_square(weight), half_square(read(variable) - weight)
         scale = 1.0 if before.scale is None else before.scale
         self._journal.write([self._kinds.index(kind), before.rate, scale, *itertools.chain(*norms)])
 
@@ -251,14 +261,14 @@ class _Before:
     Attributes:
         variables: That it changes.
         gradients: Half their squared norms, before clipping.
-        weights: Their values.
+        weights: Their values; None where weights and updates are not measured.
         rate: The learning rate.
         scale: What the loss was multiplied by; None where it was not.
     """
 
     variables: list[Any]
     gradients: list[Any]
-    weights: list[Any]
+    weights: list[Any] | None
     rate: Any
     scale: Any
 

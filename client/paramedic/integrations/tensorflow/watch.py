@@ -37,6 +37,12 @@ LOSS = "loss"
 _PATIENCE = 256
 """Calls of `log` without an update after which there will be none to see."""
 
+_WEIGHED = 64
+"""Calls of `log` up to which eager updates have their weights measured."""
+
+_WEIGHED_AGAIN = 17
+"""From there on those before every so manieth call have. It is prime, so as to meet whatever a loop does in turns."""
+
 _SAMPLING = 100
 """Steps within which the first batch is to be seen."""
 
@@ -51,7 +57,8 @@ class TensorFlowWatch(Watch):
     Norms are those of the whole step: gradients before clipping and without the loss scale, weights before the update;
     over replicas, of the summed gradients. Clipping is seen through where the optimizer does it, and where TensorFlow's
     clipping functions do it in the graph that calls the optimizer; elsewhere, show the gradients to `gradients` first.
-    Where several optimizers share the work, steps that lack one of them have no norms.
+    Where several optimizers share the work, steps that lack one of them have no norms. Eager steps have norms of
+    weights and updates up to the 64th call of `log`, and before every 17th from there on.
 
     Watch the model before its first step is traced: a graph that is there already measures nothing, and one that was
     traced meanwhile goes on measuring. A tf.function that is to be saved with tf.saved_model must be traced before or
@@ -89,6 +96,7 @@ class TensorFlowWatch(Watch):
         super().__init__(run, step, every)
         self._model = model
         self._marking = True
+        self._taken = 0
         self._samples: Samples | None = None
         self._batch: Any = None
         self._probing = probes and isinstance(model, keras.Model)
@@ -172,6 +180,9 @@ class TensorFlowWatch(Watch):
             if value is not None:
                 values[name] = signals.kept(value)
         self._logs.append(signals.Log(time.time(), self._recorder.mark() if self._marking else None, values))
+        self._taken += 1
+        following = self._taken + 1
+        self._recorder.weighs_eager = following <= _WEIGHED or following % _WEIGHED_AGAIN == 0
         self._stepped()
 
     def _remark(self, scalars: dict[str, Any]) -> None:
