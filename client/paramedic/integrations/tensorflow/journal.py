@@ -42,12 +42,12 @@ class Journal:
         """
         ring = self._ring(1 + len(numbers))
         count = self.mark()
-        place = tf.raw_ops.FloorMod(x=count, y=tf.constant(ring.shape[0], tf.int64))
-        number = tf.raw_ops.FloorMod(x=count, y=tf.constant(_WRAP, tf.int64))
-        row = tf.stack([tf.cast(value, tf.float32) for value in (number, *numbers)])
+        place = tf.raw_ops.FloorMod(x=count, y=ring.shape[0])
+        number = tf.raw_ops.FloorMod(x=count, y=_WRAP)
+        row = tf.raw_ops.Pack(values=[_single(value) for value in (number, *numbers)])
         written = tf.raw_ops.ResourceScatterUpdate(resource=ring.handle, indices=place, updates=row)
         with tf.control_dependencies([written]):  # a step that fails before it has a row must not count
-            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=tf.ones([], tf.int64))
+            tf.raw_ops.AssignAddVariableOp(resource=self._count.handle, value=tf.constant(1, tf.int64))
 
     def fetch(self) -> tuple[list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]], int]:
         """Waits for the rows since the last fetch.
@@ -73,3 +73,10 @@ class Journal:
         rows = tf.raw_ops.ResourceGather(resource=ring.handle, indices=numbers % size, dtype=tf.float32).numpy()
         mine = rows[:, 0] == numbers % _WRAP  # those of rows of other widths stand in other rings
         return numbers[mine], rows[mine, 1:]
+
+
+def _single(number: Any) -> Any:
+    """A number as float32; one of Python's is left to the operation that takes it, which makes faster tensors of it."""
+    if not tf.is_tensor(number):
+        return float(number)
+    return number if number.dtype == tf.float32 else tf.cast(number, tf.float32)
