@@ -1,5 +1,7 @@
 """However a run's rows are cut into batches, and wherever it is interrupted, the findings are the same to the step."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from paramedic_service.rules.description import Description, Optimizer
 from paramedic_service.rules.diagnosis import Diagnosis
 from paramedic_service.rules.gradient_monitor import GradientMonitor
 from paramedic_service.rules.loss_monitor import LossMonitor
+from paramedic_service.rules.telemetry import LEARNING_RATE, Column
 from support.storage import through_storage
 from support.telemetry import TENSORS, diagnose, healthy_loss, healthy_norms, rows_of, spans
 
@@ -82,6 +85,23 @@ def test_findings_do_not_depend_on_how_the_rows_are_batched(
     parts, found = diagnose(loss, norms, cut, **how)
     assert repr(found) == repr(expected)
     assert repr(parts.findings) == repr(whole.findings)
+
+
+@given(cuts(), st.integers(1, LENGTH - 1))
+@settings(max_examples=50, deadline=None)
+def test_a_learning_rate_that_rises_counts_the_same_however_the_rows_are_batched(cut: list[int], rise: int) -> None:
+    assert found_as_the_rate_rises(rise, cut) == found_as_the_rate_rises(rise, [])
+
+
+def found_as_the_rate_rises(at: int, cut: list[int]) -> str:
+    """What is found in a training that learns nothing and whose learning rate rises at a row."""
+    loss = 2.3 + np.random.default_rng(0).normal(0, 0.02, LENGTH)
+    rate = np.where(np.arange(LENGTH) < at, 1e-4, 1e-3)
+    diagnosis, found = Diagnosis(), []
+    for start, stop in spans(LENGTH, cut):
+        rows = rows_of(loss, None, start, stop)
+        found += diagnosis.observe(replace(rows, scalars={**rows.scalars, LEARNING_RATE: Column(rate[start:stop])}))
+    return repr(found)
 
 
 @given(telemetry(), st.lists(st.integers(1, LENGTH - 1), min_size=1, max_size=4))

@@ -78,8 +78,10 @@ class OnsetReader:
         self._rates = _Series(np.empty(0) if rate is None else rate.values, None if rate is None else rate.rows)
 
     def advance(self, row: int, losses: int) -> None:
-        """Adds everything up to and including a row of the batch, with so many losses in it."""
+        """Adds everything up to and including a row of the batch, with so many losses in it, until it is over."""
         onset = self._onset
+        if onset.over:  # within this batch: in the next one nobody would read on
+            return
         for value in self._norms.until(row):
             if math.isfinite(value):
                 onset.total += value
