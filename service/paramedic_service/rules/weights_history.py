@@ -138,9 +138,12 @@ class Window:
 def total_norms(norms: Floats) -> Doubles:
     """float64 [n], norm over all tensors of float32 [n, tensors]; infinite where it exceeds its range."""
     squares = np.einsum("ij,ij->i", norms, norms)
-    if not np.isfinite(squares).all() or not (squares > SMALLEST).all():
-        wide = norms.astype(np.float64)
-        squares = np.einsum("ij,ij->i", wide, wide)
+    beyond = ~(np.isfinite(squares) & (squares > SMALLEST))
+    if beyond.any():
+        wide = norms[beyond].astype(np.float64)
+        squares = squares.astype(np.float64)
+        # These rows alone: how exact the others are must not depend on which rows came together.
+        squares[beyond] = np.einsum("ij,ij->i", wide, wide)
     totals: Doubles = np.sqrt(squares, dtype=np.float64)
     return totals
 

@@ -8,6 +8,7 @@ import pytest
 from paramedic_service.rules import weights
 from paramedic_service.rules.description import Tensor
 from paramedic_service.rules.diagnosis import Diagnosis
+from paramedic_service.rules.weights_history import total_norms
 from paramedic_service.rules.weights_initial import fans, oddity
 from support.signals import TENSORS, Training, healthy
 
@@ -197,3 +198,9 @@ def test_biases_are_nobodys_business() -> None:
     training.updates[:, [1, 4]] = 50
     assert TENSORS[1].role == TENSORS[4].role == "bias"
     assert opened(training) == {}
+
+
+@pytest.mark.parametrize("other", [np.nan, np.inf, 1e30, 1e-30])
+def test_a_norm_over_all_tensors_is_the_same_whatever_came_with_it(other: float) -> None:
+    row, beside = np.linspace(0.1, 3, 7, dtype=np.float32), np.full(7, other, np.float32)
+    assert total_norms(np.stack([row, beside]))[0] == total_norms(row[None])[0]
