@@ -11,13 +11,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from pairs import alternate, overhead
+from pairs import over_builds, overhead
 
 import paramedic
 
 UNITS, STEPS, FEATURES, CLASSES, BATCH = 64, 20, 8, 10, 32
-RUNS, EAGER_RUNS = 100, 4
-PAIRS, ALL_SIGNALS_PAIRS, NORM_PAIRS, EAGER_PAIRS = 40, 20, 8, 10
+RUNS, EAGER_RUNS = 200, 40  # steps; after two rounds none of them is measured more closely because it is early
+BUILDS, ALL_SIGNALS_BUILDS, NORM_BUILDS, EAGER_BUILDS = 12, 8, 2, 3
+PAIRS = 5
 NOBODY = "127.0.0.1:9"  # nothing listens on the port of the discard protocol
 
 
@@ -32,13 +33,14 @@ def measure() -> dict[str, float]:
         for the norm of each. `tensorflow_bare_step_us`: a bare step.
     """
     with tempfile.TemporaryDirectory() as spool:
-        runs = [paramedic.init("benchmark", url=NOBODY, spool_dir=spool, id=str(place)) for place in range(3)]
-        plain = alternate(_loop(RUNS), _loop(RUNS, runs[0], probes=False), PAIRS)
-        everything = alternate(_loop(RUNS), _loop(RUNS, runs[1], probes=True), ALL_SIGNALS_PAIRS)
-        eager = alternate(_loop(EAGER_RUNS, eager=True), _loop(EAGER_RUNS, runs[2], eager=True), EAGER_PAIRS)
-        by_hand = alternate(_loop(RUNS), _loop(RUNS, by_hand=True), NORM_PAIRS)
-        for run in runs:
-            run.finish(timeout=10)
+        run = paramedic.init("benchmark", url=NOBODY, spool_dir=spool)
+        plain = over_builds(lambda: (_loop(RUNS), _loop(RUNS, run, probes=False)), BUILDS, PAIRS)
+        everything = over_builds(lambda: (_loop(RUNS), _loop(RUNS, run, probes=True)), ALL_SIGNALS_BUILDS, PAIRS)
+        eager = over_builds(
+            lambda: (_loop(EAGER_RUNS, eager=True), _loop(EAGER_RUNS, run, eager=True)), EAGER_BUILDS, PAIRS
+        )
+        by_hand = over_builds(lambda: (_loop(RUNS), _loop(RUNS, by_hand=True)), NORM_BUILDS, PAIRS)
+        run.finish(timeout=10)
     return {
         **overhead("tensorflow_watch", plain),
         **overhead("tensorflow_watch_all_signals", everything),
