@@ -41,7 +41,7 @@ _WEIGHED = 64
 """Calls of `log` up to which eager updates have their weights measured."""
 
 _WEIGHED_AGAIN = 17
-"""From there on those before every so manieth call have. It is prime, so as to meet whatever a loop does in turns."""
+"""From there on those before every 17th have: a prime, so as to meet whatever a loop does in turns."""
 
 _SAMPLING = 100
 """Steps within which the first batch is to be seen."""
