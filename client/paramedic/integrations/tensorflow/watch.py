@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from paramedic.describe.names import MAX_NAME, unique
+from paramedic.integrations.cadence import FIRST
 from paramedic.integrations.guarded import guarded
 from paramedic.integrations.keras.probe_batch import probe_batch
 from paramedic.integrations.keras.probes import Probes
@@ -37,11 +38,9 @@ LOSS = "loss"
 _PATIENCE = 256
 """Calls of `log` without an update after which there will be none to see."""
 
-_WEIGHED = 64
-"""Calls of `log` up to which eager updates have their weights measured."""
-
-_WEIGHED_AGAIN = 17
-"""From there on those before every 17th have: a prime, so as to meet whatever a loop does in turns."""
+_WEIGHED = 17
+"""After the first calls of `log` eager updates have their weights measured before every so many: a prime, so as to meet
+whatever a loop does in turns."""
 
 _SAMPLING = 100
 """Steps within which the first batch is to be seen."""
@@ -182,7 +181,7 @@ class TensorFlowWatch(Watch):
         self._logs.append(signals.Log(time.time(), self._recorder.mark() if self._marking else None, values))
         self._taken += 1
         following = self._taken + 1
-        self._recorder.weighs_eager = following <= _WEIGHED or following % _WEIGHED_AGAIN == 0
+        self._recorder.weighs_eager = following <= FIRST or following % _WEIGHED == 0
         self._stepped()
 
     def _remark(self, scalars: dict[str, Any]) -> None:

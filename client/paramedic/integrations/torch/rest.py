@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from paramedic.integrations.torch.said import kept
+from paramedic.integrations.torch.said import values_of
 
 
 class Rest:
@@ -39,12 +39,9 @@ class Rest:
     def said(self, loss: Any, scalars: dict[str, Any]) -> bool:
         """The loop logged its loss, and numbers by name; whether they could be noted."""
         try:
-            values = {"loss": kept(loss)}
-            for name, value in scalars.items():
-                values[name] = kept(value)
+            self._events.append(values_of(loss, scalars))
         except Exception:
             return False
-        self._events.append(values)
         return True
 
     def take(self) -> list[float | dict[str, Any]]:

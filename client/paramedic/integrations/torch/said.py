@@ -1,6 +1,6 @@
 """What a loop says of its steps: its loss, and whatever it logs beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,14 @@ def kept(value: Any) -> Any:
         value = value.detach().float().mean()
     # On the host it is there at once, and in half the time of a copy.
     return float(value.item()) if value.is_cpu else value.detach().clone()
+
+
+def values_of(loss: Any, scalars: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a call of `log` says by name, each as `kept` returns it."""
+    values = {"loss": kept(loss)}
+    for name, value in scalars.items():
+        values[name] = kept(value)
+    return values
 
 
 class Said:

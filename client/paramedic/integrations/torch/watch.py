@@ -19,7 +19,7 @@ from paramedic.integrations.torch.pace import SIGNAL as PACE
 from paramedic.integrations.torch.pace import Pace
 from paramedic.integrations.torch.probes import Probes
 from paramedic.integrations.torch.rest import Rest
-from paramedic.integrations.torch.said import Said, kept
+from paramedic.integrations.torch.said import Said, values_of
 from paramedic.integrations.torch.step import Step
 from paramedic.integrations.torch.transfer import fetched
 from paramedic.integrations.watch import EVERY, MAX_DELAY, Watch
@@ -38,8 +38,8 @@ class TorchWatch(Watch):
     without the loss scale, after ranks have averaged them. Gradients that no backward pass brought, but the loop
     itself, are measured when the optimizer begins. Losses of several backward passes before one step are averaged.
     The first 64 steps are measured whole. From there on gradients are measured as often as `Cadence` says, which is at
-    every step unless steps are short, and weights and updates at multiples of 16. Losses are of every step. Steps that
-    are replayed from a CUDA graph are not seen.
+    every step unless steps are short, and weights and updates at multiples of 16; of a loop with several optimizers or
+    ranks, at every step. Losses are of every step. Steps that are replayed from a CUDA graph are not seen.
 
     Attributes:
         cadence: Which steps are measured.
@@ -127,12 +127,13 @@ class TorchWatch(Watch):
 
     def log(self, /, loss: Any = None, **scalars: Any) -> None:
         """Takes in what the loop says of its step; see `Watch.log`."""
-        if self._rest is None or loss is None or not self._rest.said(loss, scalars):
+        noted = self._rest is not None and self._run.recording and loss is not None and self._rest.said(loss, scalars)
+        if not noted:
             super().log(loss, **scalars)
 
     def _take(self, loss: Any, scalars: dict[str, Any]) -> None:
         self._catch_up()
-        self._hear({"loss": kept(loss)} | {name: kept(value) for name, value in scalars.items()})
+        self._hear(values_of(loss, scalars))
 
     def _hear(self, values: dict[str, Any]) -> None:
         for name, value in values.items():

@@ -6,14 +6,12 @@ from typing import Any
 import keras
 import torch
 
+from paramedic.integrations.cadence import FIRST
 from paramedic.integrations.torch.norms import Norms, Place
 
 SAMPLED = 8
 """After the first ones, every so many steps weights and updates are measured: this takes longer than the gradients do,
 and what it measures changes slowly."""
-
-FIRST_SAMPLED = 64
-"""Steps at first at which they are."""
 
 
 class Taps:
@@ -72,7 +70,7 @@ class Taps:
         """
         self.loss = None
         self.learning_rates = {}
-        self._sampled = step < FIRST_SAMPLED or step % SAMPLED == 0
+        self._sampled = step < FIRST or step % SAMPLED == 0
 
     def insert(self) -> None:
         """Puts the taps in."""
